@@ -1,0 +1,1 @@
+"""Historical bars from Interactive Brokers, held truthfully in PostgreSQL and published as Parquet snapshots."""

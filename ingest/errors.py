@@ -1,0 +1,148 @@
+"""Every error the product raises, in one tree. Facts are attributes; the sentence is built here.
+
+    IngestError                     1
+    ├── UsageError                  2   what was typed cannot be done
+    │   ├── UnknownInstrument
+    │   └── AmbiguousInstrument
+    ├── SettingsError               3   ingest.toml or INGEST_*
+    ├── DatabaseError               4
+    │   ├── DatabaseUnreachable
+    │   ├── SchemaMismatch
+    │   └── OriginConflict              real and simulated bars would mix
+    ├── GatewayError                5   the gateway as a whole
+    │   ├── GatewayUnreachable
+    │   ├── GatewayRefused
+    │   └── GatewayLost
+    ├── SeriesBusy                  6   another run holds the series
+    ├── ExportError                 7
+    └── RequestError                8   one request
+        ├── RequestTimedOut
+        ├── RequestRefused
+        ├── PacingViolation
+        └── AnswerBroken
+
+Exit code 9 is not an error class: a run that ended in order but could not get everything it was asked for.
+130 is Ctrl-C, after a clean stop.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+EXIT_INCOMPLETE = 9
+EXIT_INTERRUPTED = 130
+
+
+class IngestError(Exception):
+    """Base of the tree. `hint` is what to do next, one imperative sentence."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip() if self.hint else self.message
+
+
+class UsageError(IngestError):
+    exit_code = 2
+
+
+class UnknownInstrument(UsageError):
+    """Nothing matches what was asked for."""
+
+
+class AmbiguousInstrument(UsageError):
+    """Several contracts match; `candidates` are one line each."""
+
+    def __init__(self, asked: str, candidates: Sequence[str]) -> None:
+        self.asked = asked
+        self.candidates = tuple(candidates)
+        shown = "; ".join(self.candidates[:8]) + (f"; and {len(candidates) - 8} more" if len(candidates) > 8 else "")
+        super().__init__(
+            f"{asked} is ambiguous: {len(self.candidates)} contracts match ({shown}).",
+            hint="Name one, for example with @EXCHANGE, --currency or con_id:NUMBER.",
+        )
+
+
+class SettingsError(IngestError):
+    exit_code = 3
+
+
+class DatabaseError(IngestError):
+    exit_code = 4
+
+
+class DatabaseUnreachable(DatabaseError):
+    """No connection could be made, or it was lost; safe to try again."""
+
+
+class SchemaMismatch(DatabaseError):
+    """The schema is older or newer than this program."""
+
+
+class OriginConflict(DatabaseError):
+    """Bars of one origin were offered to a series of the other."""
+
+
+class GatewayError(IngestError):
+    exit_code = 5
+
+
+class GatewayUnreachable(GatewayError):
+    """Nothing (or the wrong service) answers at the address."""
+
+
+class GatewayRefused(GatewayError):
+    """The gateway answered and turned us away (client id in use, version too old, …). `code` is IB's, if any."""
+
+    def __init__(self, message: str, *, hint: str = "", code: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class GatewayLost(GatewayError):
+    """The session ended while something was in flight."""
+
+
+class SeriesBusy(IngestError):
+    exit_code = 6
+
+
+class ExportError(IngestError):
+    exit_code = 7
+
+
+class RequestError(IngestError):
+    """One request went wrong. `code` and `text` are IB's own, raw."""
+
+    exit_code = 8
+
+    def __init__(self, message: str, *, hint: str = "", code: int | None = None, text: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.text = text
+
+
+class RequestTimedOut(RequestError):
+    """No end of the answer within the deadline. Says nothing about the data."""
+
+
+class RequestRefused(RequestError):
+    """IB refused this request. `permanent`: the same request will be refused again."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", code: int | None = None, text: str = "", permanent: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, code=code, text=text)
+        self.permanent = permanent
+
+
+class PacingViolation(RequestError):
+    """IB says we asked too fast; everyone on the login has to wait."""
+
+
+class AnswerBroken(RequestError):
+    """The answer cannot be trusted: wrong count, out of order, undecodable."""

@@ -1,0 +1,1 @@
+"""What the simulated Gateway knows of the world: contracts, sessions and bars."""
