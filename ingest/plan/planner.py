@@ -1,0 +1,113 @@
+"""The plan: wish − ledger − calendar → chunks with their requests. A pure function, so running it twice is harmless."""
+
+from dataclasses import dataclass
+
+from ingest.domain.calendar import SessionCalendar
+from ingest.domain.ledger import Entry, Ledger, State
+from ingest.domain.request import Chunk, Duration, HistoricalRequest
+from ingest.domain.series import Series
+from ingest.domain.window import Window, Windows, intersect, subtract
+from ingest.plan.chunks import chunks_of
+from ingest.plan.reach import Limits, reach
+from ingest.plan.sizing import request_for
+from ingest.plan.spans import Spans
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """A chunk and the request for it. `second_look`: it was empty once, this asks again in another shape."""
+
+    chunk: Chunk
+    request: HistoricalRequest
+    second_look: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPlan:
+    """What has to be asked for one series, newest first, and what is settled without asking (`ruled`)."""
+
+    series: Series
+    wish: Window
+    calendar: SessionCalendar
+    ruled: tuple[Entry, ...]
+    requests: tuple[PlannedRequest, ...]
+
+    @property
+    def missing(self) -> Windows:
+        return tuple(planned.chunk.window for planned in reversed(self.requests))
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that planning one series depends on."""
+
+    series: Series
+    wish: Window
+    ledger: Ledger
+    calendar: SessionCalendar
+    limits: Limits
+    spans: Spans
+    retry_failed: bool = False
+
+    @property
+    def span(self) -> Duration:
+        return self.spans.of(self.series.bar_size)
+
+
+def plan_series(at: Situation) -> SeriesPlan:
+    """Everything of the wish that is due, askable and not settled, cut into requests."""
+    size = at.series.bar_size
+    due = reach(at.series, Window(size.floor(at.wish.start), size.ceil(at.wish.end)), at.calendar, at.limits)
+    settled = at.ledger.settled(retry_failed=at.retry_failed)
+    ruled = tuple(part for entry in due.ruled for part in _outside(entry, settled))
+    missing = subtract(due.askable, settled)
+    if at.series.must_end_now:
+        return _to_now(at, missing, ruled)
+    pending = intersect(missing, at.ledger.windows(State.PENDING))
+    first_asks, asleep = _cut(at, subtract(missing, pending), at.span)
+    second_asks, dozing = _cut(at, pending, _second_span(at.span))
+    reason = f"no session in the calendar {at.calendar.name}"
+    ruled += tuple(Entry(window, State.EMPTY_CONFIRMED, reason) for window in (*asleep, *dozing))
+    planned = [_planned(at, chunk) for chunk in first_asks]
+    planned += [_planned(at, chunk, second_look=True) for chunk in second_asks]
+    planned.sort(key=lambda each: each.chunk.window, reverse=True)
+    return SeriesPlan(at.series, at.wish, at.calendar, ruled, tuple(planned))
+
+
+def _planned(at: Situation, chunk: Chunk, *, second_look: bool = False) -> PlannedRequest:
+    request = request_for(chunk, at.calendar, now=at.limits.now, second_look=second_look)
+    return PlannedRequest(chunk, request, second_look)
+
+
+def _cut(at: Situation, missing: Windows, span: Duration) -> tuple[tuple[Chunk, ...], Windows]:
+    if not missing:
+        return (), ()
+    hull = Window(missing[0].start, missing[-1].end)
+    sessions = at.calendar.on_axis(hull, daily=at.series.bar_size.is_daily)
+    return chunks_of(at.series, missing, sessions, span, known_calendar=at.calendar.is_known)
+
+
+def _second_span(span: Duration) -> Duration:
+    """Second looks at second bars ask for half as much, so that the few extra seconds they add fit IB's limit."""
+    return Duration(max(30, span.count // 2), "S") if span.unit == "S" else span
+
+
+def _outside(entry: Entry, settled: Windows) -> list[Entry]:
+    return [Entry(w, entry.state, entry.reason, entry.permanent) for w in subtract([entry.window], settled)]
+
+
+def _to_now(at: Situation, missing: Windows, ruled: tuple[Entry, ...]) -> SeriesPlan:
+    """One request for all of it: from the oldest bar held or wished for up to now, as far as one request goes."""
+    held = at.ledger.windows(State.COVERED)
+    chunks: tuple[Chunk, ...] = ()
+    if missing:
+        start = min([missing[0].start, *(window.start for window in held)])
+        chunks, _ = _cut(at, (Window(start, missing[-1].end),), at.span)
+    if not chunks:
+        return SeriesPlan(at.series, at.wish, at.calendar, ruled, ())
+    newest = chunks[0]
+    chunk = Chunk(at.series, newest.window, newest.sessions, to_now=True)
+    reason = f"IB serves {at.series} only as one answer up to now; that reaches back to {chunk.window.start:%Y-%m-%d}"
+    beyond = tuple(Entry(c.window, State.FAILED, reason, permanent=True) for c in chunks[1:])
+    again = bool(intersect([chunk.window], at.ledger.windows(State.PENDING)))
+    return SeriesPlan(at.series, at.wish, at.calendar, (*ruled, *beyond), (_planned(at, chunk, second_look=again),))

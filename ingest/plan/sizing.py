@@ -1,0 +1,74 @@
+"""A chunk → the `HistoricalRequest` that answers it with the least excess.
+
+IB's units differ in kind: S is clock time back from the end, D counts trading sessions (a session the end cuts counts
+as one), W, M and Y go by the calendar. So a chunk inside one session asks in seconds (only bars up to a minute take
+them), several sessions ask in D, long daily ranges in Y. A second look at an empty window is asked in another shape:
+one session (or unit) more, which also brings a neighbour as a witness.
+"""
+
+from datetime import datetime, timedelta
+
+from ingest.domain.bar_size import BarSize
+from ingest.domain.calendar import SessionCalendar
+from ingest.domain.request import Chunk, Duration, HistoricalRequest
+from ingest.domain.window import Window
+from ingest.plan.reach import SETTLE
+
+
+def request_for(
+    chunk: Chunk, calendar: SessionCalendar, *, now: datetime, second_look: bool = False
+) -> HistoricalRequest:
+    """The request for a chunk. `calendar` is the one it was cut by; `now` matters to series that end now."""
+    more = 1 if second_look else 0
+    if chunk.to_now:
+        whole = Window(chunk.window.start, max(now, chunk.window.end))
+        return HistoricalRequest(chunk.series, None, _in_calendar_units(chunk.series.bar_size, whole, calendar, more))
+    end = _end(chunk, calendar, now)
+    return HistoricalRequest(chunk.series, end, _duration(chunk, calendar, end, more))
+
+
+def _end(chunk: Chunk, calendar: SessionCalendar, now: datetime) -> datetime:
+    """The chunk's end; drawn back to the last close where the chunk ends in the night; for daily bars behind it."""
+    daily = chunk.series.bar_size.is_daily
+    held = calendar.on_axis(chunk.window, daily=daily)
+    if not held:
+        return chunk.window.end
+    close = held[-1].hours.end
+    if not daily:
+        return min(chunk.window.end, close) if calendar.is_known else chunk.window.end
+    following = calendar.after(held[-1])
+    pause: timedelta = (following.hours.start - close) / 2 if following else SETTLE
+    end = close + max(timedelta(), min(SETTLE, pause))
+    return (end if end <= now else close).replace(microsecond=0)
+
+
+def _duration(chunk: Chunk, calendar: SessionCalendar, end: datetime, more: int) -> Duration:
+    size = chunk.series.bar_size
+    held = calendar.on_axis(chunk.window, daily=size.is_daily)
+    start = max(chunk.window.start, held[0].hours.start) if held and calendar.is_known else chunk.window.start
+    seconds = int((end - start).total_seconds())
+    if size.is_small:
+        return Duration(min(86_400, max(30, seconds + more * 5 * size.seconds)), "S")
+    if size is BarSize.MIN_1 and not more and len(held) <= 1 and 60 <= seconds <= 86_400:
+        return Duration(seconds, "S")
+    return _in_calendar_units(size, chunk.window, calendar, more)
+
+
+def _in_calendar_units(size: BarSize, window: Window, calendar: SessionCalendar, more: int) -> Duration:
+    if size.is_period:
+        weeks = -(-window.span // timedelta(weeks=1)) + more
+        return Duration(weeks, "W") if weeks <= 52 else _years(window, more)
+    sessions = len(calendar.on_axis(window, daily=size.is_daily)) or 1
+    return Duration(sessions + more, "D") if sessions + more <= 365 else _years(window, more)
+
+
+def _years(window: Window, more: int) -> Duration:
+    years = 1
+    while _back(window.end, years) > window.start:
+        years += 1
+    return Duration(min(68, years + more), "Y")
+
+
+def _back(moment: datetime, years: int) -> datetime:
+    leap = moment.month == 2 and moment.day == 29
+    return moment.replace(year=moment.year - years, day=28 if leap else moment.day)
