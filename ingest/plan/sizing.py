@@ -58,8 +58,10 @@ def _in_calendar_units(size: BarSize, window: Window, calendar: SessionCalendar,
     if size.is_period:
         weeks = -(-window.span // timedelta(weeks=1)) + more
         return Duration(weeks, "W") if weeks <= 52 else _years(window, more)
-    sessions = len(calendar.on_axis(window, daily=size.is_daily)) or 1
-    return Duration(sessions + more, "D") if sessions + more <= 365 else _years(window, more)
+    held = calendar.on_axis(window, daily=size.is_daily)
+    if len(held) + more <= 365:
+        return Duration(max(1, len(held)) + more, "D")
+    return _years(Window(held[0].hours.start, held[-1].hours.end), more)
 
 
 def _years(window: Window, more: int) -> Duration:
