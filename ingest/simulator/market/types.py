@@ -39,7 +39,7 @@ BAR_SIZES: tuple[BarSize, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A listed contract with the facts IB's contract details carry. Empty string / 0.0 where IB leaves a field unset."""
+    """A listed contract with the facts of IB's contract details. Empty string / 0.0 where IB leaves a field unset."""
 
     con_id: int
     symbol: str
@@ -71,7 +71,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One trading session; `day` is the session's date (a session over midnight carries the date on which it closes)."""
+    """One trading session; `day` is its date (a session over midnight carries the date on which it closes)."""
 
     day: date
     open: int
@@ -80,7 +80,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Parallel columns. `start` is the bar's start; for bars of a day and longer, 00:00Z of the date IB puts on the bar.
+    """Parallel columns. `start` is the bar's start; for bars of a day and longer, 00:00Z of the date IB puts on it.
 
     `volume`, `wap` are −1.0 and `count` −1 where IB has none (everything but trades).
     """
