@@ -1,0 +1,155 @@
+"""What is asked, for the cases people will meet."""
+
+from datetime import timedelta
+
+from ingest.calendars import calendar_of
+from ingest.domain.bar_size import BarSize
+from ingest.domain.ledger import Entry, Ledger, State
+from ingest.domain.series import Series
+from ingest.domain.what import WhatToShow
+from ingest.domain.window import Window
+from ingest.plan.planner import SeriesPlan, Situation, plan_series
+from ingest.plan.reach import Limits
+from ingest.plan.spans import Spans
+from tests.given import AAPL, ES, at, series, window
+
+NOW = at("2024-03-07 15:33")
+
+
+def plan(s: Series, wish: Window, *entries: Entry, head: str = "", retry_failed: bool = False) -> SeriesPlan:
+    calendar = calendar_of(s.instrument, use_rth=s.use_rth)
+    limits = Limits(NOW, at(head) if head else None)
+    return plan_series(Situation(s, wish, Ledger().record(*entries), calendar, limits, Spans(), retry_failed))
+
+
+def requests(p: SeriesPlan) -> list[tuple[str, str]]:
+    return [(r.request.end_text, str(r.request.duration)) for r in p.requests]
+
+
+def test_minute_bars_are_asked_seven_sessions_at_a_time_newest_first() -> None:
+    p = plan(series(), window("2024-01-02", "2024-02-01"))
+    assert requests(p) == [
+        ("20240131-21:00:00", "7 D"),
+        ("20240122-21:00:00", "7 D"),
+        ("20240110-21:00:00", "7 D"),
+    ]
+
+
+def test_one_session_of_minute_bars_is_asked_in_seconds() -> None:
+    assert requests(plan(series(), window("2024-01-03", "2024-01-04"))) == [("20240103-21:00:00", "23400 S")]
+
+
+def test_a_weekend_costs_no_request_and_is_confirmed_empty_by_the_calendar() -> None:
+    p = plan(series(), window("2024-01-06", "2024-01-08"))
+    assert p.requests == ()
+    assert [(e.state, e.window) for e in p.ruled] == [(State.EMPTY_CONFIRMED, window("2024-01-06", "2024-01-08"))]
+
+
+def test_the_forming_bar_is_not_asked_for() -> None:
+    p = plan(series(), window("2024-03-07", "2024-03-08"))
+    assert p.requests[0].request.end == at("2024-03-07 15:32")
+
+
+def test_a_daily_bar_is_due_half_an_hour_after_the_close() -> None:
+    daily = series(bar_size=BarSize.DAY_1)
+    calendar = calendar_of(AAPL, use_rth=True)
+
+    def due(now: str) -> tuple[Window, ...]:
+        limits = Limits(at(now))
+        wish = window("2024-03-05", "2024-04-01")
+        return plan_series(Situation(daily, wish, Ledger(), calendar, limits, Spans())).missing
+
+    assert due("2024-03-07 21:29") == (window("2024-03-05", "2024-03-07"),)
+    assert due("2024-03-07 21:30") == (window("2024-03-05", "2024-03-08"),)
+
+
+def test_daily_bars_are_asked_with_an_end_behind_the_closing_auction() -> None:
+    p = plan(series(bar_size=BarSize.DAY_1), window("2024-01-02", "2024-02-01"))
+    assert requests(p) == [("20240131-21:30:00", "21 D")]
+
+
+def test_time_before_the_head_timestamp_is_confirmed_empty_without_a_request() -> None:
+    p = plan(series(bar_size=BarSize.DAY_1), window("2020-01-01", "2024-02-01"), head="2024-01-10 14:30")
+    assert [(e.state, e.window) for e in p.ruled] == [(State.EMPTY_CONFIRMED, window("2020-01-01", "2024-01-10"))]
+    assert p.missing == (window("2024-01-10", "2024-02-01"),)
+
+
+def test_second_bars_older_than_six_months_are_failed_for_good_and_not_asked() -> None:
+    p = plan(series(bar_size=BarSize.SEC_5), window("2023-01-03", "2023-01-04"))
+    assert p.requests == ()
+    assert [(e.state, e.permanent) for e in p.ruled] == [(State.FAILED, True)]
+
+
+def test_a_session_that_was_empty_once_is_asked_again_in_another_shape() -> None:
+    first = plan(series(), window("2024-01-03", "2024-01-04"))
+    again = plan(series(), window("2024-01-03", "2024-01-04"), Entry(window("2024-01-03", "2024-01-04"), State.PENDING))
+    assert [r.second_look for r in again.requests] == [True]
+    assert requests(again) != requests(first)
+
+
+def test_a_second_look_at_second_bars_has_another_duration() -> None:
+    s = series(bar_size=BarSize.SEC_1)
+    held = window("2024-03-05 15:00", "2024-03-05 15:30")
+    first, again = plan(s, held), plan(s, held, Entry(held, State.PENDING))
+    assert not set(requests(first)) & set(requests(again))
+
+
+def test_timed_out_windows_are_asked_again_and_covered_ones_are_not() -> None:
+    covered = Entry(window("2024-01-02", "2024-01-20"), State.COVERED)
+    hole = Entry(window("2024-01-08", "2024-01-10"), State.TIMED_OUT)
+    assert plan(series(), window("2024-01-02", "2024-01-20"), covered, hole).missing == (hole.window,)
+
+
+def test_a_permanent_failure_is_asked_again_only_when_told_to() -> None:
+    lost = Entry(window("2024-01-08", "2024-01-10"), State.FAILED, "no", permanent=True)
+    assert plan(series(), lost.window, lost).requests == ()
+    assert plan(series(), lost.window, lost, retry_failed=True).missing == (lost.window,)
+
+
+def test_adjusted_last_is_one_request_up_to_now_that_reaches_back_to_the_oldest_bar_held() -> None:
+    s = series(bar_size=BarSize.DAY_1, what=WhatToShow.ADJUSTED_LAST)
+    held = Entry(window("2022-01-03", "2024-03-05"), State.COVERED)
+    p = plan(s, window("2024-01-01", "2024-03-07"), held)
+    assert [(r.request.end, str(r.request.duration)) for r in p.requests] == [(None, "3 Y")]
+    assert p.requests[0].chunk.to_now
+
+
+def test_an_expired_future_ends_at_its_expiry() -> None:
+    p = plan(series(ES, BarSize.DAY_1, use_rth=False), window("2024-12-01", "2025-02-01"))
+    assert p.requests == ()
+    p = plan_series(
+        Situation(
+            series(ES, BarSize.DAY_1, use_rth=False),
+            window("2024-12-01", "2025-02-01"),
+            Ledger(),
+            calendar_of(ES, use_rth=False),
+            Limits(at("2025-03-01")),
+            Spans(),
+        )
+    )
+    assert p.missing == (window("2024-12-01", "2024-12-21"),)
+    assert [(e.state, e.reason) for e in p.ruled] == [(State.EMPTY_CONFIRMED, "after expiry 20241220")]
+
+
+def test_futures_gone_from_ibs_archive_are_not_asked_for() -> None:
+    s = series(ES, BarSize.DAY_1, use_rth=False)
+    limits = Limits(at("2027-03-01"))
+    p = plan_series(
+        Situation(s, window("2024-12-01", "2024-12-20"), Ledger(), calendar_of(ES, use_rth=False), limits, Spans())
+    )
+    assert p.requests == ()
+    assert [e.state for e in p.ruled] == [State.FAILED]
+
+
+def test_half_days_are_asked_to_their_early_close() -> None:
+    p = plan_series(
+        Situation(
+            series(),
+            window("2023-11-24", "2023-11-25"),
+            Ledger(),
+            calendar_of(AAPL, use_rth=True),
+            Limits(at("2023-12-01")),
+            Spans(),
+        )
+    )
+    assert requests(p) == [("20231124-18:00:00", str(timedelta(hours=3.5) // timedelta(seconds=1)) + " S")]

@@ -1,0 +1,96 @@
+"""What an answer proves, and above all what it does not."""
+
+from datetime import timedelta
+
+from ingest.calendars import calendar_of
+from ingest.domain.bar_size import BarSize
+from ingest.domain.bars import BarBatch
+from ingest.domain.ledger import Entry, State
+from ingest.domain.request import Chunk
+from ingest.domain.window import Window, union
+from ingest.validate.verdict import verdict
+from tests.given import AAPL, MINUTE, UNKNOWN_EXCHANGE, at, bars_at, bars_every, series, window
+
+WEEK = window("2024-01-08 14:30", "2024-01-13")
+
+
+def chunk(held: Window = WEEK, size: BarSize = BarSize.MIN_1) -> Chunk:
+    calendar = calendar_of(AAPL, use_rth=True)
+    return Chunk(series(bar_size=size), held, calendar.on_axis(held, daily=size.is_daily))
+
+
+def session(day: str) -> Window:
+    return window(f"{day} 14:30", f"{day} 21:00")
+
+
+def minutes(*held: Window) -> BarBatch:
+    return bars_at(*(w.start + n * MINUTE for w in held for n in range(w.span // MINUTE)))
+
+
+def states(entries: tuple[Entry, ...]) -> list[tuple[State, Window]]:
+    return [(e.state, e.window) for e in entries]
+
+
+FULL = [session(f"2024-01-{day:02}") for day in (8, 9, 10, 11, 12)]
+
+
+def test_an_answer_with_bars_in_every_session_covers_the_chunk_and_its_nights() -> None:
+    assert states(verdict(chunk(), minutes(*FULL), second_look=False)) == [(State.COVERED, WEEK)]
+
+
+def test_an_empty_answer_covers_nothing() -> None:
+    assert states(verdict(chunk(), BarBatch.empty(), second_look=False)) == [(State.PENDING, WEEK)]
+
+
+def test_an_empty_second_answer_confirms_emptiness() -> None:
+    assert states(verdict(chunk(), BarBatch.empty(), second_look=True)) == [(State.EMPTY_CONFIRMED, WEEK)]
+
+
+def test_a_session_without_bars_is_pending_while_its_neighbours_are_covered() -> None:
+    without = [w for w in FULL if w != session("2024-01-10")]
+    hole = window("2024-01-10 14:30", "2024-01-11 14:30")
+    assert states(verdict(chunk(), minutes(*without), second_look=False)) == [
+        (State.COVERED, Window(WEEK.start, hole.start)),
+        (State.PENDING, hole),
+        (State.COVERED, Window(hole.end, WEEK.end)),
+    ]
+
+
+def test_an_answer_that_starts_late_is_short_and_its_head_is_not_covered() -> None:
+    late = [window("2024-01-08 17:00", "2024-01-08 21:00"), *FULL[1:]]
+    head = window("2024-01-08 14:30", "2024-01-08 17:00")
+    assert states(verdict(chunk(), minutes(*late), second_look=False))[0] == (State.PENDING, head)
+
+
+def test_an_answer_that_stops_early_is_short_and_its_tail_is_not_covered() -> None:
+    early = [*FULL[:4], window("2024-01-12 14:30", "2024-01-12 18:00")]
+    tail = window("2024-01-12 18:00", "2024-01-12 21:00")
+    assert (State.PENDING, tail) in states(verdict(chunk(), minutes(*early), second_look=False))
+
+
+def test_a_name_that_trades_rarely_is_covered_though_its_first_minutes_are_missing() -> None:
+    sparse = bars_at(*(w.start + timedelta(minutes=m) for w in FULL for m in (20, 95, 200, 330)))
+    assert states(verdict(chunk(), sparse, second_look=False)) == [(State.COVERED, WEEK)]
+
+
+def test_days_without_a_daily_bar_are_pending() -> None:
+    held = window("2024-01-08", "2024-01-13")
+    bars = bars_at(at("2024-01-08"), at("2024-01-09"), at("2024-01-11"), at("2024-01-12"))
+    assert (State.PENDING, window("2024-01-10", "2024-01-11")) in states(
+        verdict(chunk(held, BarSize.DAY_1), bars, second_look=False)
+    )
+
+
+def test_where_no_calendar_is_known_bars_cover_the_chunk_and_emptiness_waits_for_a_second_look() -> None:
+    odd = Chunk(series(UNKNOWN_EXCHANGE), WEEK, None)
+    assert states(verdict(odd, bars_at(WEEK.start), second_look=False)) == [(State.COVERED, WEEK)]
+    assert states(verdict(odd, BarBatch.empty(), second_look=False)) == [(State.PENDING, WEEK)]
+
+
+def test_entries_always_tile_the_chunk() -> None:
+    answers = [BarBatch.empty(), minutes(*FULL), minutes(FULL[2]), bars_every(MINUTE * 7, FULL[1]), bars_at(WEEK.start)]
+    for answer in answers:
+        for second in (False, True):
+            entries = verdict(chunk(), answer, second_look=second)
+            assert union([e.window for e in entries]) == (WEEK,)
+            assert sum((e.window.span for e in entries), timedelta()) == WEEK.span
