@@ -1,0 +1,82 @@
+"""`create_engine`: a SQLAlchemy engine on PostgreSQL ≥ 15 by psycopg 3, whose failures are errors of our own tree.
+
+Sessions run in UTC and carry a name in `pg_stat_activity`, with our process and host, so that a person who finds a
+series locked can find who holds it.
+"""
+
+import os
+import socket
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
+
+from ingest.errors import DatabaseError, SettingsError
+from ingest.store.failure import redacted, translate
+
+__all__ = ["create_engine", "offers_timescale", "parse_url", "redacted"]
+
+_OLDEST_SERVER = 150_000  # PostgreSQL 15: MERGE-era planner, multiranges since 14, UNIQUE NULLS NOT DISTINCT
+_CONNECT_SECONDS = 10
+_NAME_BYTES = 63  # PostgreSQL cuts longer application names
+
+
+def parse_url(text_: str) -> URL:
+    """A `postgres://`, `postgresql://` or `postgresql+psycopg://` URL, for psycopg 3. Raises SettingsError."""
+    try:
+        url = make_url(text_)
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            "The database URL cannot be read.", hint="Write postgresql://user@host:5432/database."
+        ) from None
+    if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
+        raise SettingsError(
+            f"ingest keeps its bars in PostgreSQL, not in {url.drivername!r}.",
+            hint="Write postgresql://user@host:5432/database.",
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def create_engine(url: str | URL, *, purpose: str = "ingest", pooled: bool = True) -> Engine:
+    """An engine for `url`; connects only when used. `purpose` is shown to others, such as "ingest sync".
+
+    Every driver error that passes through it comes out as a DatabaseError of ours. Raises SettingsError for a bad URL.
+    """
+    parsed = parse_url(url) if isinstance(url, str) else url
+    arguments: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": _application_name(purpose)}
+    options: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+    engine = sqlalchemy.create_engine(parsed, connect_args=arguments, **options)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "handle_error", _raise_ours)
+    return engine
+
+
+def offers_timescale(connection: Connection) -> bool:
+    """Whether the server has TimescaleDB, installed in this database or ready to be."""
+    found = connection.execute(text("SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'"))
+    return bool(found.scalar())
+
+
+def _application_name(purpose: str) -> str:
+    name = f"{purpose} (pid {os.getpid()} on {socket.gethostname()}"
+    return name.encode("ascii", "replace")[: _NAME_BYTES - 1].decode() + ")"
+
+
+def _prepare(session: Any, _record: object) -> None:
+    version = session.info.server_version
+    if version < _OLDEST_SERVER:
+        raise DatabaseError(
+            f"The database server is PostgreSQL {version // 10_000}.{version % 10_000}; ingest needs 15 or newer.",
+            hint="Upgrade the server, or leave the URL out to use the embedded one.",
+        )
+    session.execute("SET TIME ZONE 'UTC'")
+    session.commit()
+
+
+def _raise_ours(context: ExceptionContext) -> None:
+    url = context.engine.url if context.engine is not None else None
+    raise translate(context.original_exception, url) from context.original_exception
