@@ -5,6 +5,7 @@ comes before, during and after regular hours; any of them may be empty (an index
 rules become instants in the venue's own zone, so the weeks in which daylight saving changes need no rule here.
 """
 
+import warnings
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -103,7 +104,11 @@ def _every_day() -> Ints:
 
 def _calendar(name: str) -> tuple[Ints, Ints, Ints]:
     """Day, open and close of a named calendar. Without explicit bounds the package covers only twenty years back."""
-    schedule = exchange_calendars.get_calendar(name, start=FIRST_DAY.isoformat(), end=LAST_DAY.isoformat()).schedule
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 uses an accessor that pandas 3.1 deprecates; its users cannot help that.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        calendar = exchange_calendars.get_calendar(name, start=FIRST_DAY.isoformat(), end=LAST_DAY.isoformat())
+    schedule = calendar.schedule
     day = schedule.index.to_numpy().astype("datetime64[D]").astype(np.int64)
     return day, seconds_of(pd.DatetimeIndex(schedule["open"])), seconds_of(pd.DatetimeIndex(schedule["close"]))
 

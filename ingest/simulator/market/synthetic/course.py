@@ -59,9 +59,9 @@ def course(seed: int, listing: Listing, first: int) -> Course:
 
 
 def measure(seed: int, listing: Listing, what: str, first: int) -> Course:
-    """The course of a figure about the contract (a volatility, a fee), in regular hours."""
+    """The course of a figure about the contract (a volatility, a fee), told in ten-thousandths."""
     figure = Path(f"{listing.contract.symbol} {what}", 0.26, 0.24, 0.02)
-    full = timetable("US_REGULAR")
+    full = timetable(listing.venue)
     anchors = np.maximum(_edges(seed, figure, full, restless=False) * 10_000, FLOOR_TICKS)
     keys = np.full(len(full.day), stream(seed, figure.name, "keys"), dtype=np.uint64)
     walk = stream(seed, figure.name, "minute")

@@ -1,8 +1,8 @@
 """What an underlying is worth on each calendar day: a random walk pinned at both ends.
 
-Most of the walk's slow wandering is taken out, so that forty years of it stay at believable, positive prices whatever the
-seed. Everything that depends on one underlying (an index, its ETF, its futures and options) reads the same path, so that
-they move together.
+Most of the walk's slow wandering is taken out, so that forty years of it stay at believable, positive prices whatever
+the seed. Everything that depends on one underlying (an index, its ETF, its futures and options) reads the same path, so
+that they move together.
 """
 
 from dataclasses import dataclass
