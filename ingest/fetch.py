@@ -4,7 +4,6 @@ Retrying is a pure decision (`decide`: error and attempt → wait or give up), c
 burns no attempt: it says that we were too fast, not that the window is bad.
 """
 
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -36,12 +35,6 @@ class HistorySource(Protocol):
     ) -> HistoricalAnswer: ...
 
     async def wait_until_ready(self) -> None: ...
-
-
-class Gate(Protocol):
-    """Lets a request through when the login's pacing allows it; the slot is held while the request is open."""
-
-    def slot(self, request: HistoricalRequest) -> AbstractAsyncContextManager[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +78,9 @@ def decide(policy: RetryPolicy, tally: Tally, error: BaseException) -> timedelta
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Fetches through one gateway under one pacing gate."""
+    """Fetches through one gateway (which keeps to the login's pacing by itself)."""
 
     source: HistorySource
-    gate: Gate
     clock: Clock
     policy: RetryPolicy
     deadline_seconds: float
@@ -126,5 +118,4 @@ class Fetcher:
 
     async def _once(self, request: HistoricalRequest, window: Window) -> HistoricalAnswer:
         await self.source.wait_until_ready()
-        async with self.gate.slot(request):
-            return await self.source.historical_bars(request, window, self.deadline_seconds)
+        return await self.source.historical_bars(request, window, self.deadline_seconds)

@@ -27,7 +27,7 @@ class SeriesPlan:
     """What has to be asked for one series, newest first, and what is settled without asking (`ruled`)."""
 
     series: Series
-    wish: Window
+    wish: Windows
     calendar: SessionCalendar
     ruled: tuple[Entry, ...]
     requests: tuple[PlannedRequest, ...]
@@ -42,7 +42,7 @@ class Situation:
     """All that planning one series depends on."""
 
     series: Series
-    wish: Window
+    wish: Windows
     ledger: Ledger
     calendar: SessionCalendar
     limits: Limits
@@ -56,8 +56,7 @@ class Situation:
 
 def plan_series(at: Situation) -> SeriesPlan:
     """Everything of the wish that is due, askable and not settled, cut into requests."""
-    size = at.series.bar_size
-    due = reach(at.series, Window(size.floor(at.wish.start), size.ceil(at.wish.end)), at.calendar, at.limits)
+    due = reach(at.series, at.wish, at.calendar, at.limits)
     settled = at.ledger.settled(retry_failed=at.retry_failed)
     ruled = tuple(part for entry in due.ruled for part in _outside(entry, settled))
     missing = subtract(due.askable, settled)

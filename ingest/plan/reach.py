@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.ledger import Entry, State
 from ingest.domain.series import Series
-from ingest.domain.window import Window, Windows, between, subtract
+from ingest.domain.window import Window, Windows, between, normalise, subtract
 
 #: IB: "bars whose size is 30 seconds or less older than six months" are not available.
 SMALL_BAR_AGE = timedelta(days=180)
@@ -39,12 +39,17 @@ class Reach:
     ruled: tuple[Entry, ...]
 
 
-def reach(series: Series, wish: Window, calendar: SessionCalendar, limits: Limits) -> Reach:
+def due_part(series: Series, wish: Windows, calendar: SessionCalendar, now: datetime) -> Windows:
+    """The part of a wish, widened to the bar grid, whose bars are final by now."""
+    size, until = series.bar_size, due_until(series, calendar, now)
+    return normalise(
+        due for window in wish if (due := between(size.floor(window.start), min(size.ceil(window.end), until)))
+    )
+
+
+def reach(series: Series, wish: Windows, calendar: SessionCalendar, limits: Limits) -> Reach:
     """Cut `wish` by every rule that needs no request. Time that is not over is in neither part: it is not due yet."""
-    due = between(wish.start, min(wish.end, due_until(series, calendar, limits.now)))
-    if due is None:
-        return Reach((), ())
-    askable: Windows = (due,)
+    askable = due_part(series, wish, calendar, limits.now)
     ruled: list[Entry] = []
     for window, state, reason in _rules(series, limits):
         cut = tuple(both for w in askable if (both := w.intersection(window)))

@@ -54,7 +54,7 @@ def a_plan(instrument: Instrument, size: BarSize, wish: Window, ledger: Ledger, 
             for e in ledger
         )
     )
-    return plan_series(Situation(series(instrument, size), wish, on_grid, calendar, Limits(now), Spans()))
+    return plan_series(Situation(series(instrument, size), (wish,), on_grid, calendar, Limits(now), Spans()))
 
 
 @settings(max_examples=300, deadline=None)

@@ -19,7 +19,7 @@ NOW = at("2024-03-07 15:33")
 def plan(s: Series, wish: Window, *entries: Entry, head: str = "", retry_failed: bool = False) -> SeriesPlan:
     calendar = calendar_of(s.instrument, use_rth=s.use_rth)
     limits = Limits(NOW, at(head) if head else None)
-    return plan_series(Situation(s, wish, Ledger().record(*entries), calendar, limits, Spans(), retry_failed))
+    return plan_series(Situation(s, (wish,), Ledger().record(*entries), calendar, limits, Spans(), retry_failed))
 
 
 def requests(p: SeriesPlan) -> list[tuple[str, str]]:
@@ -57,7 +57,7 @@ def test_a_daily_bar_is_due_half_an_hour_after_the_close() -> None:
     def due(now: str) -> tuple[Window, ...]:
         limits = Limits(at(now))
         wish = window("2024-03-05", "2024-04-01")
-        return plan_series(Situation(daily, wish, Ledger(), calendar, limits, Spans())).missing
+        return plan_series(Situation(daily, (wish,), Ledger(), calendar, limits, Spans())).missing
 
     assert due("2024-03-07 21:29") == (window("2024-03-05", "2024-03-07"),)
     assert due("2024-03-07 21:30") == (window("2024-03-05", "2024-03-08"),)
@@ -120,7 +120,7 @@ def test_an_expired_future_ends_at_its_expiry() -> None:
     p = plan_series(
         Situation(
             series(ES, BarSize.DAY_1, use_rth=False),
-            window("2024-12-01", "2025-02-01"),
+            (window("2024-12-01", "2025-02-01"),),
             Ledger(),
             calendar_of(ES, use_rth=False),
             Limits(at("2025-03-01")),
@@ -135,7 +135,7 @@ def test_futures_gone_from_ibs_archive_are_not_asked_for() -> None:
     s = series(ES, BarSize.DAY_1, use_rth=False)
     limits = Limits(at("2027-03-01"))
     p = plan_series(
-        Situation(s, window("2024-12-01", "2024-12-20"), Ledger(), calendar_of(ES, use_rth=False), limits, Spans())
+        Situation(s, (window("2024-12-01", "2024-12-20"),), Ledger(), calendar_of(ES, use_rth=False), limits, Spans())
     )
     assert p.requests == ()
     assert [e.state for e in p.ruled] == [State.FAILED]
@@ -145,7 +145,7 @@ def test_half_days_are_asked_to_their_early_close() -> None:
     p = plan_series(
         Situation(
             series(),
-            window("2023-11-24", "2023-11-25"),
+            (window("2023-11-24", "2023-11-25"),),
             Ledger(),
             calendar_of(AAPL, use_rth=True),
             Limits(at("2023-12-01")),

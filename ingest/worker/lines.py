@@ -1,0 +1,88 @@
+"""One `Line` per series of a run: its row, its wish, what is known of it; opened, locked and planned here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from ingest.calendars import calendar_of
+from ingest.domain.calendar import SessionCalendar
+from ingest.domain.series import Origin, Series
+from ingest.domain.window import Window, Windows
+from ingest.errors import SeriesBusy
+from ingest.plan.planner import PlannedRequest, SeriesPlan, Situation, plan_series
+from ingest.plan.reach import Limits
+from ingest.plan.spans import Spans
+from ingest.store import heads, ledger
+from ingest.store import series as series_store
+from ingest.store.series import SeriesRow
+
+Shape = tuple[str, str, Window]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Make `series` complete over `wish`."""
+
+    series: Series
+    wish: Windows
+
+
+@dataclass(slots=True)
+class Line:
+    """A series in the run. `tried` holds the shapes of requests already made; `given_up` why no more are."""
+
+    row: SeriesRow
+    wish: Windows
+    head: datetime | None = None
+    head_asked: bool = False
+    tried: set[Shape] = field(default_factory=set)
+    given_up: str = ""
+
+    @property
+    def series(self) -> Series:
+        return self.row.series
+
+    @property
+    def calendar(self) -> SessionCalendar:
+        return calendar_of(self.series.instrument, use_rth=self.series.use_rth)
+
+    def fresh(self, plan: SeriesPlan) -> list[PlannedRequest]:
+        """The plan's requests that this run has not made yet."""
+        if self.given_up:
+            return []
+        return [planned for planned in plan.requests if shape_of(planned) not in self.tried]
+
+
+def shape_of(planned: PlannedRequest) -> Shape:
+    return planned.request.end_text, str(planned.request.duration), planned.chunk.window
+
+
+def open_lines(engine: Engine, locks: Connection, orders: Sequence[Order], origin: Origin) -> list[Line]:
+    """Make sure of the series' rows and take their locks on `locks` (a connection in autocommit that stays open).
+
+    Raises SeriesBusy naming who has one, and gives back those taken.
+    """
+    with engine.begin() as connection:
+        rows = [(series_store.ensure(connection, order.series, origin), order.wish) for order in orders]
+        known = [heads.read(connection, row.id) for row, _ in rows]
+    taken: list[int] = []
+    for row, _ in rows:
+        holder = series_store.try_lock(locks, row.id)
+        if holder is not None:
+            for series_id in taken:
+                series_store.unlock(locks, series_id)
+            raise SeriesBusy(f"{row} is being filled by another run ({holder}).", hint="Wait for it, or stop it.")
+        taken.append(row.id)
+    return [
+        Line(row, wish, head.head if head else None, head is not None)
+        for (row, wish), head in zip(rows, known, strict=True)
+    ]
+
+
+def plan_line(connection: Connection, line: Line, now: datetime, spans: Spans, *, retry_failed: bool) -> SeriesPlan:
+    """The plan of a line as the ledger stands."""
+    held = ledger.read(connection, line.row.id)
+    limits = Limits(now, line.head)
+    return plan_series(Situation(line.series, line.wish, held, line.calendar, limits, spans, retry_failed))

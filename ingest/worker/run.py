@@ -1,0 +1,235 @@
+"""A run: make the ordered series complete, as far as IB lets us, and say exactly how each stands at the end.
+
+A run makes each request once (retries are the fetcher's). Every outcome goes to the ledger in the load's one commit and
+the next look plans anew from there, so that a run can be stopped, killed or repeated at any point without harm.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, zip_longest
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from ingest.clock import Clock
+from ingest.domain.answer import GatewayLogin
+from ingest.domain.series import Series
+from ingest.errors import GatewayLost, IngestError, RequestError
+from ingest.fetch import Fetcher
+from ingest.gateway.client import HeadAnswer
+from ingest.plan.planner import PlannedRequest, SeriesPlan
+from ingest.plan.reach import due_part
+from ingest.plan.spans import Spans
+from ingest.progress import Progress, RunReport, SeriesProgress, SeriesReport, report_of
+from ingest.store import heads, ledger, requests
+from ingest.store import series as series_store
+from ingest.worker.lines import Line, Order, open_lines, plan_line, shape_of
+from ingest.worker.loading import Loader
+from ingest.worker.settling import gives_up_series, settle_answer, settle_error
+
+log = structlog.get_logger()
+
+#: A head timestamp costs one of sixty small requests in ten minutes: it is asked ahead only where it can save some.
+HEAD_WORTH_REQUESTS = 5
+
+
+class Heads(Protocol):
+    """What a run needs of a gateway besides bars."""
+
+    @property
+    def login(self) -> GatewayLogin: ...
+
+    def head_timestamp(self, series: Series) -> Awaitable[HeadAnswer]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`retry_failed`: ask again for what IB refused for good."""
+
+    spans: Spans = field(default_factory=Spans)
+    concurrency: int = 8
+    retry_failed: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """One run over a set of orders. `stop()` ends it in order; `progress` can be watched meanwhile."""
+
+    engine: Engine
+    source: Heads
+    fetcher: Fetcher
+    clock: Clock
+    progress: Progress
+    options: Options = field(default_factory=Options)
+    _lines: list[Line] = field(default_factory=list)
+    _queue: deque[tuple[Line, PlannedRequest]] = field(default_factory=deque)
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _lost: GatewayLost | None = None
+
+    def stop(self) -> None:
+        """Send nothing more; what is on the wire is cancelled, what has come is committed."""
+        self._stopped.set()
+
+    async def complete(self, orders: Sequence[Order]) -> RunReport:
+        """Do what can be done. Raises SeriesBusy, GatewayLost, DatabaseError; the ledger is right in any case."""
+        with self._locks() as locks:
+            origin = self.source.login.origin
+            self._lines = await asyncio.to_thread(open_lines, self.engine, locks, orders, origin)
+            for line in self._lines:
+                self.progress.series[line.row.id] = SeriesProgress(line.series)
+            await self._until_done()
+            if self._lost is not None:
+                raise self._lost
+            return await asyncio.to_thread(self._report)
+
+    async def _until_done(self) -> None:
+        await self._ask_heads(await asyncio.to_thread(self._plan_all))
+        while not self._stopped.is_set() and self._lost is None:
+            work = self._enqueue(await asyncio.to_thread(self._plan_all))
+            if not work:
+                return
+            await self._work()
+
+    # -- planning
+
+    def _plan_all(self) -> list[tuple[Line, SeriesPlan]]:
+        now, planned = self.clock.now(), []
+        for line in self._lines:
+            with self.engine.begin() as connection:
+                plan = plan_line(connection, line, now, self.options.spans, retry_failed=self.options.retry_failed)
+                if plan.ruled:
+                    ledger.record(connection, line.row.id, plan.ruled, None)
+            planned.append((line, plan))
+        return planned
+
+    def _enqueue(self, plans: Sequence[tuple[Line, SeriesPlan]]) -> int:
+        """Fill the queue, newest first in each series, the series taking turns (which also spreads pacing bursts)."""
+        lanes = []
+        for line, plan in plans:
+            fresh = line.fresh(plan)
+            line.tried |= {shape_of(planned) for planned in fresh}
+            self.progress.series[line.row.id].planned += len(fresh)
+            lanes.append([(line, planned) for planned in fresh])
+        self._queue = deque(each for each in chain.from_iterable(zip_longest(*lanes)) if each is not None)
+        return len(self._queue)
+
+    # -- head timestamps
+
+    async def _ask_heads(self, plans: Sequence[tuple[Line, SeriesPlan]]) -> None:
+        worth = [line for line, plan in plans if not line.head_asked and len(plan.requests) >= HEAD_WORTH_REQUESTS]
+        await self._until_stopped(asyncio.gather(*(self._ask_head(line) for line in worth)))
+
+    async def _ask_head(self, line: Line) -> None:
+        """Learn IB's first bar; a failure only costs the knowledge, the windows are asked for anyway."""
+        if line.head_asked:
+            return
+        line.head_asked = True
+        try:
+            answer = await self.source.head_timestamp(line.series)
+        except RequestError as error:
+            log.warning("head_timestamp_unknown", series=str(line.series), reason=str(error))
+            return
+        line.head = answer.head
+        await asyncio.to_thread(self._keep_head, line, answer)
+
+    def _keep_head(self, line: Line, answer: HeadAnswer) -> None:
+        with self.engine.begin() as connection:
+            request_id = requests.insert(connection, line.row, answer.record)
+            heads.save(connection, line.row.id, answer.head, request_id, answer.record.sent_at)
+
+    # -- working the queue
+
+    async def _work(self) -> None:
+        loader = Loader(self.engine, self.progress)
+        draining = asyncio.create_task(loader.drain())
+        askers = [
+            asyncio.create_task(self._ask(loader)) for _ in range(min(self.options.concurrency, len(self._queue)))
+        ]
+        try:
+            await self._until_stopped(asyncio.gather(*askers), draining)
+        finally:
+            for asker in askers:
+                asker.cancel()
+            await asyncio.gather(*askers, return_exceptions=True)
+            await loader.finish()
+            await draining
+
+    async def _until_stopped(self, work: Awaitable[object], *others: "asyncio.Task[None]") -> None:
+        """Wait for `work`, or until `stop` is called, or one of `others` fails."""
+        main = asyncio.ensure_future(work)
+        stop = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait([main, stop, *others], return_when=asyncio.FIRST_COMPLETED)
+            for done in (main, *others):
+                if done.done() and not done.cancelled() and (error := done.exception()) is not None:
+                    raise error
+        finally:
+            stop.cancel()
+            if not main.done():
+                main.cancel()
+            await asyncio.gather(main, return_exceptions=True)
+
+    async def _ask(self, loader: Loader) -> None:
+        while self._queue and self._lost is None:
+            line, planned = self._queue.popleft()
+            if line.given_up or self._is_ruled_out(line, planned):
+                self.progress.series[line.row.id].settled += 1
+                continue
+            self.progress.open += 1
+            try:
+                await self._one(loader, line, planned)
+            finally:
+                self.progress.open -= 1
+
+    async def _one(self, loader: Loader, line: Line, planned: PlannedRequest) -> None:
+        try:
+            answer = await self.fetcher.fetch(planned.request, planned.chunk.window)
+        except (RequestError, GatewayLost) as error:
+            await self._failed(loader, line, planned, error)
+            return
+        settled = settle_answer(line.row, planned, answer)
+        await loader.put(settled)
+        if not len(answer.bars):
+            await self._ask_head(line)
+
+    async def _failed(self, loader: Loader, line: Line, planned: PlannedRequest, error: IngestError) -> None:
+        await loader.put(settle_error(line.row, planned, error))
+        if isinstance(error, GatewayLost):
+            self._lost = error
+        elif gives_up_series(error):
+            line.given_up = str(error)
+            log.error("series_given_up", series=str(line.series), reason=str(error))
+
+    def _is_ruled_out(self, line: Line, planned: PlannedRequest) -> bool:
+        """Whether a head timestamp learned meanwhile puts the whole chunk before IB's first bar."""
+        return line.head is not None and planned.chunk.window.end <= line.series.bar_size.floor(line.head)
+
+    # -- the end
+
+    def _report(self) -> RunReport:
+        now, found = self.clock.now(), []
+        with self.engine.connect() as connection:
+            for line in self._lines:
+                found.append(self._line_report(connection, line))
+        elapsed = now - self.progress.started
+        return RunReport(tuple(found), self.progress.sent, elapsed, self._stopped.is_set())
+
+    def _line_report(self, connection: Connection, line: Line) -> SeriesReport:
+        held = ledger.read(connection, line.row.id)
+        due = due_part(line.series, line.wish, line.calendar, self.clock.now())
+        return report_of(self.progress.series[line.row.id], line.row.id, line.wish, due, held)
+
+    @contextmanager
+    def _locks(self) -> Iterator[Connection]:
+        """A connection for the run's locks: in autocommit, so that holding them holds no transaction open."""
+        with self.engine.connect() as plain:
+            locks = plain.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                yield locks
+            finally:
+                for line in self._lines:
+                    series_store.unlock(locks, line.row.id)

@@ -1,0 +1,62 @@
+"""What came of one planned request → the `Settlement` that is committed. Pure.
+
+A clean answer is sifted and judged; an error leaves its reason in the ledger, and never more than it proves.
+"""
+
+from dataclasses import dataclass
+
+from ingest.domain.answer import HistoricalAnswer, RequestRecord
+from ingest.domain.bars import BarBatch
+from ingest.domain.ledger import Entry, State
+from ingest.domain.outcome import EmptyConfirmed, EmptyOnce, Failed, Loaded, Outcome, TimedOut
+from ingest.errors import GatewayLost, IngestError, RequestRefused, RequestTimedOut
+from ingest.load import Settlement
+from ingest.plan.planner import PlannedRequest
+from ingest.store.series import SeriesRow
+from ingest.validate.sift import sift
+from ingest.validate.verdict import failed, timed_out, verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A settlement and what it means for the run. `settlement` None: nothing was sent, nothing is recorded."""
+
+    planned: PlannedRequest
+    outcome: Outcome
+    settlement: Settlement | None
+
+
+def settle_answer(row: SeriesRow, planned: PlannedRequest, answer: HistoricalAnswer) -> Settled:
+    """A clean answer: its possible bars, the impossible ones apart, and what the ledger may claim of the window."""
+    chunk = planned.chunk
+    sifted = sift(row.series, answer.bars, chunk.window)
+    entries = verdict(chunk, sifted.clean, second_look=planned.second_look)
+    settlement = Settlement(row, answer.record, sifted.clean, sifted.quarantined, entries, replaces=chunk.to_now)
+    return Settled(planned, _outcome(sifted.clean, len(sifted.quarantined), entries), settlement)
+
+
+def settle_error(row: SeriesRow, planned: PlannedRequest, error: IngestError) -> Settled:
+    """No clean answer: a time-out stays a time-out, everything else a failure with IB's words."""
+    chunk = planned.chunk
+    record = getattr(error, "record", None)
+    outcome: Outcome
+    if isinstance(error, RequestTimedOut):
+        entries, outcome = timed_out(chunk, error.message), TimedOut(error.message)
+    else:
+        permanent = isinstance(error, RequestRefused) and error.permanent
+        entries, outcome = failed(chunk, str(error), permanent=permanent), Failed(str(error), permanent)
+    if not isinstance(record, RequestRecord):
+        return Settled(planned, outcome, None)
+    return Settled(planned, outcome, Settlement(row, record, BarBatch.empty(), (), entries))
+
+
+def gives_up_series(error: IngestError) -> bool:
+    """Whether an error speaks of the whole series, so that asking for its other windows is pointless in this run."""
+    return getattr(error, "reaction", "") in ("series_permanent", "operator") or isinstance(error, GatewayLost)
+
+
+def _outcome(clean: BarBatch, quarantined: int, entries: tuple[Entry, ...]) -> Outcome:
+    pending = sum(entry.state is State.PENDING for entry in entries)
+    if len(clean) or quarantined:
+        return Loaded(len(clean), quarantined=quarantined, pending_windows=pending)
+    return EmptyOnce() if pending else EmptyConfirmed()
