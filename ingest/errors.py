@@ -104,7 +104,11 @@ class GatewayRefused(GatewayError):
 
 
 class GatewayLost(GatewayError):
-    """The session ended while something was in flight."""
+    """The session ended, or lost its way to IB, while something was in flight. `record`: see `RequestError`."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.record: object | None = None
 
 
 class SeriesBusy(IngestError):
@@ -116,7 +120,11 @@ class ExportError(IngestError):
 
 
 class RequestError(IngestError):
-    """One request went wrong. `code` and `text` are IB's own, raw."""
+    """One request went wrong. `code` and `text` are IB's own, raw.
+
+    `record` is the request's `RequestRecord` for the request log (None when nothing was sent), `reaction` the word of
+    the gateway's table of faults for what to do about it ("retry", "shrink", …; empty when IB said nothing).
+    """
 
     exit_code = 8
 
@@ -124,6 +132,8 @@ class RequestError(IngestError):
         super().__init__(message, hint=hint)
         self.code = code
         self.text = text
+        self.reaction = ""
+        self.record: object | None = None
 
 
 class RequestTimedOut(RequestError):

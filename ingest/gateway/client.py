@@ -1,0 +1,251 @@
+"""`Gateway`: one IB login over one socket, as a handful of typed questions. Asyncio only.
+
+    gate = PacedGate(Pacer(), clock)                       # one per login, shared by its gateways
+    async with Gateway(GatewayAddress(port=4002), clock, gate) as gateway:
+        found = await gateway.contract_details(InstrumentQuery.parse("AAPL"))
+        answer = await gateway.historical_bars(request, window, deadline_seconds=120)
+
+Every historical answer or error carries the `RequestRecord` that proves it. After GatewayLost, `connect()` opens a new
+session; requests are not repeated here (the retry layer does that).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+import structlog
+
+from ingest.clock import Clock
+from ingest.domain.answer import GatewayLogin, HistoricalAnswer, RequestRecord
+from ingest.domain.bars import BarBatch
+from ingest.domain.instrument import Instrument, InstrumentQuery
+from ingest.domain.request import Duration, HistoricalRequest
+from ingest.domain.request import Session as TradingSession
+from ingest.domain.series import Origin, Series
+from ingest.domain.window import Window
+from ingest.errors import GatewayLost, RequestRefused, UsageError
+from ingest.gateway import questions
+from ingest.gateway.address import Deadlines, GatewayAddress
+from ingest.gateway.answers import ContractsCollector, SymbolsCollector
+from ingest.gateway.contracts import found_instrument, query_contract
+from ingest.gateway.distribution import client_package
+from ingest.gateway.events import SymbolMatch
+from ingest.gateway.gate import PacedGate
+from ingest.gateway.handshake import COMPLETE
+from ingest.gateway.inquiry import Answered, Inquiry, RecordListener
+from ingest.gateway.pacing import RequestCost
+from ingest.gateway.session import NoticeListener, Session, next_request_id
+
+T = TypeVar("T")
+_log = structlog.get_logger()
+_FUND_TYPES = frozenset({"ETF", "ETC", "ETN", "ETP", "ETMF"})
+
+
+@dataclass(frozen=True, slots=True)
+class HeadAnswer:
+    """The first moment IB has of a series; None when IB says that there is none."""
+
+    head: datetime | None
+    record: RequestRecord
+
+
+class Gateway:
+    """A connection that can be lost and opened again. Not for several event loops."""
+
+    def __init__(
+        self,
+        address: GatewayAddress,
+        clock: Clock,
+        pacer: PacedGate,
+        deadlines: Deadlines | None = None,
+        *,
+        on_notice: NoticeListener | None = None,
+        on_record: RecordListener | None = None,
+    ) -> None:
+        """`pacer` is the login's gate. `on_notice` hears what IB says about no request in particular; `on_record` hears
+        of every historical request when it leaves and when it ends (to log it before a crash can lose it)."""
+        self.address = address
+        self._clock = clock
+        self._pacer = pacer
+        self._deadlines = deadlines or Deadlines()
+        self._on_notice = on_notice
+        self._on_record = on_record
+        self._session: Session | None = None
+        self._connecting = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def connect(self) -> None:
+        """Open a session, unless one is open. Raises GatewayUnreachable or GatewayRefused, one clear line each."""
+        async with self._connecting:
+            if self.is_open:
+                return
+            client_package()
+            await self._close_session()
+            self._session = await Session.open(
+                self.address,
+                self._clock,
+                self._deadlines,
+                on_notice=self._on_notice,
+                on_violation=self._pacer.violated,
+            )
+            self._report()
+
+    async def close(self) -> None:
+        """Close the session; what is in flight ends with GatewayLost. Safe to call twice."""
+        async with self._connecting:
+            await self._close_session()
+
+    @property
+    def is_open(self) -> bool:
+        return self._session is not None and self._session.lost is None
+
+    @property
+    def session(self) -> Session:
+        """The open session; raises GatewayLost when there is none."""
+        if self._session is None:
+            raise GatewayLost(f"There is no session with {self.address}.", hint="Connect first.")
+        self._session.check_open()
+        return self._session
+
+    @property
+    def login(self) -> GatewayLogin:
+        """The provenance of everything that comes over the present session."""
+        session = self.session
+        return GatewayLogin(
+            name=self.address.login_name,
+            accounts=session.accounts,
+            server_version=session.server_version,
+            client_id=self.address.client_id,
+            connection_time=session.transport.welcome.connection_time,
+            client_package=client_package(),
+        )
+
+    @property
+    def server_version(self) -> int:
+        return self.session.server_version
+
+    @property
+    def origin(self) -> Origin:
+        """Whether real or simulated accounts are behind this session."""
+        return self.login.origin
+
+    async def wait_until_ready(self) -> None:
+        """Return once requests for bars make sense: TWS reaches IB and some history farm is up.
+
+        A broken farm concerns its region only and an inactive one wakes on demand, so neither blocks alone. Raises
+        GatewayLost when the session ends meanwhile: connect again.
+        """
+        session = self.session
+        while not session.connectivity.history_is_up:
+            session.changed.clear()
+            await session.changed.wait()
+            session.check_open()
+
+    async def current_time(self) -> datetime:
+        """The gateway's clock, UTC, to the second."""
+        return await self.session.current_time(self._deadlines.current_time)
+
+    async def contract_details(self, query: InstrumentQuery) -> tuple[Instrument, ...]:
+        """All contracts that match; empty when IB knows none (its error 200, believed only while IB is reachable).
+
+        Raises RequestRefused (an ambiguous query among others), RequestTimedOut, GatewayLost.
+        """
+        async with self._pacer.slot(RequestCost.of_lookup()):
+            session, request_id = self.session, next_request_id()
+            frame = session.encoder.contract_details(request_id, query_contract(query))
+            try:
+                found = await session.ask(
+                    request_id,
+                    frame,
+                    ContractsCollector(),
+                    asked=f"Contract details of {query}",
+                    seconds=self._deadlines.lookup,
+                )
+            except RequestRefused as error:
+                if error.code == 200 and error.permanent and "ambiguous" not in error.text:
+                    return ()
+                raise
+        instruments = tuple(found_instrument(details, query) for details in found)
+        if query.sec_type == "ETF" and not query.con_id:
+            return tuple(one for one in instruments if not one.stock_type or one.stock_type in _FUND_TYPES)
+        return instruments
+
+    async def matching_symbols(self, pattern: str) -> tuple[SymbolMatch, ...]:
+        """Up to 16 instruments whose symbol or name begins like `pattern`. Paced to one a second."""
+        if not pattern.strip():
+            raise UsageError("A search needs some letters of a symbol or a name.")
+        async with self._pacer.slot(RequestCost.of_search()):
+            session, request_id = self.session, next_request_id()
+            return await session.ask(
+                request_id,
+                session.encoder.matching_symbols(request_id, pattern.strip()),
+                SymbolsCollector(),
+                asked=f"A search for {pattern!r}",
+                seconds=self._deadlines.lookup,
+            )
+
+    async def historical_bars(
+        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float
+    ) -> HistoricalAnswer:
+        """The bars of one request; `window` is what they are wanted for and only goes into the record.
+
+        The deadline runs from sending, not from queueing. IB's "no data" is an answer without bars. Raises
+        RequestTimedOut, RequestRefused, PacingViolation, AnswerBroken or GatewayLost, each with its `record`.
+        """
+        answered = await self._ask(questions.bars(request, window, deadline_seconds))
+        return HistoricalAnswer(
+            request=request,
+            bars=answered.answer or BarBatch.empty(),
+            record=answered.record,
+            no_data_text=answered.no_data_text,
+            notices=answered.notices,
+        )
+
+    async def head_timestamp(self, series: Series) -> HeadAnswer:
+        """When IB's history of a series begins. Counts under the small-bar rules and is always cancelled afterwards."""
+        answered = await self._ask(questions.head(series, self._deadlines.head))
+        return HeadAnswer(answered.answer, answered.record)
+
+    async def schedule(self, series: Series, end: datetime | None, duration: Duration) -> tuple[TradingSession, ...]:
+        """IB's trading sessions up to `end` (None: now), by date. `duration` counts sessions back from it.
+
+        Raises RequestRefused (options have no schedule), RequestTimedOut, AnswerBroken, GatewayLost.
+        """
+        answered = await self._ask(questions.schedule(series, end, duration, self._deadlines.schedule))
+        return answered.answer or ()
+
+    async def _ask(self, inquiry: Inquiry[T]) -> Answered[T]:
+        async with self._pacer.slot(inquiry.cost):
+            return await inquiry.ask(self.session, self.login, self._clock, self._on_record)
+
+    async def _close_session(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _report(self) -> None:
+        session = self.session
+        _log.info(
+            "gateway.connected",
+            address=str(self.address),
+            client_id=self.address.client_id,
+            login=self.address.login_name,
+            server_version=session.server_version,
+            origin=str(self.origin),
+        )
+        if session.server_version < COMPLETE:
+            _log.warning(
+                "gateway.old_protocol",
+                server_version=session.server_version,
+                hint="Below 175 volumes of US stocks come in lots of 100: update TWS and do not mix such bars.",
+            )

@@ -1,0 +1,85 @@
+"""What is known of the way to IB: the line from TWS to IB, and each data farm by name. Pure: messages in, state out.
+
+    1100, 2110        the line is broken          1101, 1102   it is back (2110 also ends with any farm's OK)
+    2103 2105 2157    a farm is broken            2104 2106 2158   it is back
+    2107 2108         a farm sleeps; it wakes on the next request and blocks nothing
+
+A broken farm concerns its own region only, so one broken farm never blocks the rest.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+BROKEN_FARM = {2103: "market data", 2105: "history", 2157: "definitions"}
+WORKING_FARM = {2104: "market data", 2106: "history", 2158: "definitions"}
+SLEEPING_FARM = {2108: "market data", 2107: "history"}
+_SETTLING_SECONDS = 30.0
+"""After the line came back, how long an answer 200 is still not believed."""
+
+
+class Change(Enum):
+    """What a message changed for the requests in flight."""
+
+    NOTHING = "nothing"
+    LINE_LOST = "line lost"
+    LINE_RESTORED = "line restored"
+    FARM = "farm"
+
+
+@dataclass(slots=True)
+class Connectivity:
+    """The state of one session. A new session starts believing that everything works."""
+
+    line_is_up: bool = True
+    farms: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _only_tws_said_so: bool = False
+    _restored_at: float | None = None
+
+    def note(self, code: int, text: str, now: float) -> Change:
+        """Take in a message that names no request; `now` in monotonic seconds."""
+        if code in (1100, 2110):
+            return self._lose_line(code)
+        if code in (1101, 1102):
+            return self._restore_line(now)
+        for table, works in ((BROKEN_FARM, False), (WORKING_FARM, True), (SLEEPING_FARM, True)):
+            if code in table:
+                return self._note_farm((table[code], farm_name(text)), works, code, now)
+        return Change.NOTHING
+
+    @property
+    def history_is_up(self) -> bool:
+        """Whether requests for bars make sense: the line is up and not every known history farm is broken."""
+        known = [works for (kind, _), works in self.farms.items() if kind == "history"]
+        return self.line_is_up and (not known or any(known))
+
+    def is_trusted(self, now: float) -> bool:
+        """Whether a refusal can be believed: nothing that definitions come through is, or just was, broken."""
+        settled = self._restored_at is None or now - self._restored_at >= _SETTLING_SECONDS
+        definitions = [works for (kind, _), works in self.farms.items() if kind == "definitions"]
+        return self.line_is_up and settled and (not definitions or any(definitions))
+
+    def _lose_line(self, code: int) -> Change:
+        was_up, self.line_is_up = self.line_is_up, False
+        self._only_tws_said_so = code == 2110 and (was_up or self._only_tws_said_so)
+        return Change.LINE_LOST if was_up else Change.NOTHING
+
+    def _restore_line(self, now: float) -> Change:
+        self.line_is_up, self._only_tws_said_so, self._restored_at = True, False, now
+        return Change.LINE_RESTORED
+
+    def _note_farm(self, farm: tuple[str, str], works: bool, code: int, now: float) -> Change:
+        if code in WORKING_FARM and not self.line_is_up and self._only_tws_said_so:
+            self.farms[farm] = works
+            return self._restore_line(now)
+        before = self.farms.get(farm)
+        self.farms[farm] = works
+        return Change.NOTHING if before is works else Change.FARM
+
+
+def farm_name(text: str) -> str:
+    """The name at the end of a farm notice ("… is OK:ushmds", "… available upon demand.ushmds"); "" for none."""
+    for separator in (":", "."):
+        _, found, name = text.rpartition(separator)
+        if found and name.strip() and " " not in name.strip():
+            return name.strip()
+    return ""
