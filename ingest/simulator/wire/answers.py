@@ -1,5 +1,6 @@
 """Server messages as whole frames, each written the way the negotiated version demands."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from ingest.simulator.wire.versions import (
     SEPARATE_HISTORICAL_END,
     answers_in_protobuf,
 )
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def managed_accounts(version: int, accounts: str) -> bytes:
@@ -50,7 +53,12 @@ def error(version: int, req_id: int, code: int, text: str, now: float) -> bytes:
 
 def escaped(version: int, text: str) -> str:
     """Characters beyond ASCII as `\\uXXXX`, which clients of version 153 and later undo."""
-    return text.encode("ascii", "backslashreplace").decode() if version >= ASCII_ESCAPES else text
+    return _BEYOND_ASCII.sub(_escape, text) if version >= ASCII_ESCAPES else text
+
+
+def _escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def historical_head(version: int, req_id: int, count: int, start: str, end: str) -> bytes:

@@ -116,7 +116,9 @@ def decimals_needed(values: npt.NDArray[np.float64], limit: int) -> int:
     """The fewest decimals, up to `limit`, that lose nothing of any value."""
     for decimals in range(limit):
         scaled = values * 10.0**decimals
-        if float(np.abs(scaled).max()) > _EXACT or bool((np.abs(scaled - np.rint(scaled)) < 1e-6).all()):
+        lost = np.abs(scaled - np.rint(scaled))
+        # Twice the rounding error of the multiplication is not a further decimal.
+        if float(np.abs(scaled).max()) > _EXACT or bool((lost < 1e-9 + 4.5e-16 * np.abs(scaled)).all()):
             return decimals
     return limit
 

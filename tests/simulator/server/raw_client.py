@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -70,6 +70,11 @@ class RawClient:
             if fields[0] == str(message_id):
                 return fields
 
+    async def next_of_within(self, message_id: int, seconds: float) -> list[str]:
+        """The same, but all of it within `seconds`."""
+        async with asyncio.timeout(seconds):
+            return await self.next_of(message_id)
+
     async def is_closed(self) -> bool:
         """Whether the server closes the socket, whatever it still sends."""
         async with asyncio.timeout(5.0):
@@ -93,6 +98,13 @@ async def connected(port: int, version: int | None = 200, client_id: int | None 
         yield client
     finally:
         writer.close()
+
+
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for something on the other side of the socket to become true."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 def ask_history(client: RawClient, req_id: int, **changes: object) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ingest.simulator.settings import ServerOptions
 from ingest.simulator.wire import protobuf as pb
 from tests.simulator.server.conftest import Start
-from tests.simulator.server.raw_client import RawClient, ask_history, connected
+from tests.simulator.server.raw_client import RawClient, ask_history, connected, until
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,7 @@ async def test_a_client_id_in_use_is_refused_with_326_and_free_again_when_its_cl
         async with connected(started.port, client_id=6) as third:
             third.send(49, 1)
             assert (await third.fields())[0] == "49"
-    while not started.events("client_left") or started.simulator.login.clients:
-        await asyncio.sleep(0.001)
+    await until(lambda: started.events("client_left") and not started.simulator.login.clients)
     async with connected(started.port, client_id=5) as again:
         again.send(49, 1)
         assert (await again.fields())[0] == "49"
