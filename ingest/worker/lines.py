@@ -14,7 +14,7 @@ from ingest.errors import SeriesBusy
 from ingest.plan.planner import PlannedRequest, SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits
 from ingest.plan.spans import Spans
-from ingest.store import heads, ledger
+from ingest.store import heads, instruments, ledger
 from ingest.store import series as series_store
 from ingest.store.series import SeriesRow
 
@@ -35,6 +35,7 @@ class Line:
 
     row: SeriesRow
     wish: Windows
+    instrument_id: int
     head: datetime | None = None
     head_asked: bool = False
     tried: set[Shape] = field(default_factory=set)
@@ -66,7 +67,7 @@ def open_lines(engine: Engine, locks: Connection, orders: Sequence[Order], origi
     """
     with engine.begin() as connection:
         rows = [(series_store.ensure(connection, order.series, origin), order.wish) for order in orders]
-        known = [heads.read(connection, row.id) for row, _ in rows]
+        opened = [_line(connection, row, wish) for row, wish in rows]
     taken: list[int] = []
     for row, _ in rows:
         holder = series_store.try_lock(locks, row.id)
@@ -75,10 +76,14 @@ def open_lines(engine: Engine, locks: Connection, orders: Sequence[Order], origi
                 series_store.unlock(locks, series_id)
             raise SeriesBusy(f"{row} is being filled by another run ({holder}).", hint="Wait for it, or stop it.")
         taken.append(row.id)
-    return [
-        Line(row, wish, head.head if head else None, head is not None)
-        for (row, wish), head in zip(rows, known, strict=True)
-    ]
+    return opened
+
+
+def _line(connection: Connection, row: SeriesRow, wish: Windows) -> Line:
+    owner = instruments.by_con_id(connection, row.series.instrument.con_id, row.origin)
+    assert owner is not None, "a series without its instrument"
+    head = heads.read(connection, owner.id, row.series.what)
+    return Line(row, wish, owner.id, head.moment if head else None, head is not None)
 
 
 def plan_line(connection: Connection, line: Line, now: datetime, spans: Spans, *, retry_failed: bool) -> SeriesPlan:

@@ -8,8 +8,9 @@ import structlog
 from sqlalchemy import Engine
 
 from ingest.domain.outcome import EmptyConfirmed, EmptyOnce, Failed, Loaded, Outcome, TimedOut
-from ingest.load import LoadCounts, load
+from ingest.load import load
 from ingest.progress import Progress
+from ingest.store.bars import LoadCounts
 from ingest.worker.settling import Settled
 
 log = structlog.get_logger()

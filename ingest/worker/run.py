@@ -138,8 +138,9 @@ class Run:
 
     def _keep_head(self, line: Line, answer: HeadAnswer) -> None:
         with self.engine.begin() as connection:
-            request_id = requests.insert(connection, line.row, answer.record)
-            heads.save(connection, line.row.id, answer.head, request_id, answer.record.sent_at)
+            request_id = requests.save(connection, line.row, answer.record)
+            head = heads.Head(answer.head, answer.record.sent_at, request_id)
+            heads.save(connection, line.instrument_id, line.series.what, head)
 
     # -- working the queue
 

@@ -1,0 +1,87 @@
+"""From settings to a clock, a paced gate, a connected gateway and a run."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from ingest.clock import Clock, SystemClock
+from ingest.config import Settings
+from ingest.domain.answer import RequestOutcome, RequestRecord
+from ingest.fetch import Fetcher, RetryPolicy
+from ingest.gateway.address import Deadlines, GatewayAddress
+from ingest.gateway.client import Gateway
+from ingest.gateway.gate import PacedGate
+from ingest.gateway.inquiry import RecordListener
+from ingest.gateway.pacing import Pacer, PacingRules, RequestCost
+from ingest.progress import Progress, RunReport
+from ingest.store import requests
+from ingest.worker.lines import Order
+from ingest.worker.run import Options, Run
+
+_PACING_MEMORY = timedelta(minutes=11)
+
+
+def clock_of(settings: Settings) -> Clock:
+    return SystemClock(settings.clock.scale)
+
+
+def gate_of(settings: Settings, clock: Clock) -> PacedGate:
+    """The login's gate. On a faster clock the guard grows with it: the network's jitter does not shrink."""
+    guard = max(0.5, 0.05 * settings.clock.scale)
+    return PacedGate(Pacer(PacingRules(open_requests=settings.gateway.concurrency, guard=guard)), clock)
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings, clock: Clock, gate: PacedGate | None = None, *, on_record: RecordListener | None = None
+) -> AsyncIterator[Gateway]:
+    """A connected gateway; closed in order at the end. Raises GatewayUnreachable or GatewayRefused."""
+    chosen = settings.gateway
+    address = GatewayAddress(chosen.host, chosen.port, chosen.client_id, chosen.login, chosen.max_server_version)
+    deadlines = Deadlines(connect=chosen.connect_seconds, handshake=chosen.connect_seconds)
+    async with Gateway(address, clock, gate or gate_of(settings, clock), deadlines, on_record=on_record) as gateway:
+        yield gateway
+
+
+def counting(progress: Progress) -> RecordListener:
+    """Counts in `progress` what goes out on the wire."""
+
+    def listen(record: RequestRecord) -> None:
+        progress.sent += record.outcome is RequestOutcome.SENT
+
+    return listen
+
+
+def make_run(
+    settings: Settings,
+    engine: Engine,
+    gateway: Gateway,
+    clock: Clock,
+    progress: Progress,
+    *,
+    retry_failed: bool = False,
+) -> Run:
+    """A run ready to `complete` orders."""
+    chosen = settings.gateway
+    fetcher = Fetcher(gateway, clock, RetryPolicy(attempts=chosen.attempts), chosen.request_seconds)
+    options = Options(settings.plan.request_spans, chosen.concurrency, retry_failed)
+    return Run(engine, gateway, fetcher, clock, progress, options)
+
+
+def seed_gate(engine: Engine, gate: PacedGate, settings: Settings, clock: Clock) -> None:
+    """Let the pacer know what this login sent in the last minutes, also in earlier runs."""
+    with engine.connect() as connection:
+        recent = requests.recent(connection, settings.gateway.login, clock.now() - _PACING_MEMORY)
+    gate.seed((record.sent_at, RequestCost.of_record(record)) for record in recent)
+
+
+async def fill(
+    settings: Settings, engine: Engine, orders: Sequence[Order], progress: Progress, clock: Clock
+) -> RunReport:
+    """Connect and complete the orders, without a screen (for programs and tests)."""
+    gate = gate_of(settings, clock)
+    seed_gate(engine, gate, settings, clock)
+    async with open_gateway(settings, clock, gate, on_record=counting(progress)) as gateway:
+        return await make_run(settings, engine, gateway, clock, progress).complete(orders)

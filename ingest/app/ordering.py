@@ -1,0 +1,92 @@
+"""What a person typed → orders: one series and the time to make it complete over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from ingest.app.resolving import queries_of, resolve
+from ingest.calendars import calendar_of
+from ingest.clock import Clock
+from ingest.domain.bar_size import BarSize
+from ingest.domain.instrument import Instrument, InstrumentQuery
+from ingest.domain.ledger import State
+from ingest.domain.series import Series
+from ingest.domain.what import WhatToShow, default_what
+from ingest.domain.window import Windows, between, normalise
+from ingest.errors import UsageError
+from ingest.gateway.client import Gateway
+from ingest.plan.reach import due_until
+from ingest.plan.wish import Edge, window_of
+from ingest.store import ledger
+from ingest.store.series import SeriesRow
+from ingest.worker.lines import Order
+
+#: Types whose history IB serves in regular hours whatever useRTH says: one series, not two of the same bars.
+_HOURS_DO_NOT_MATTER = frozenset({"CASH", "CRYPTO", "IND", "OPT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a command line asks for, before instruments are known."""
+
+    symbols: tuple[str, ...]
+    bar_sizes: tuple[BarSize, ...]
+    start: Edge
+    end: Edge | None
+    what: WhatToShow | None = None
+    outside_rth: bool = False
+    sec_type: str = ""
+    exchange: str = ""
+    currency: str = ""
+
+    def queries(self) -> tuple[InstrumentQuery, ...]:
+        """Raises UsageError for the first symbol that cannot be one."""
+        return queries_of(self.symbols, self.sec_type, self.exchange, self.currency)
+
+
+def series_of(instrument: Instrument, size: BarSize, what: WhatToShow | None, *, outside_rth: bool) -> Series:
+    use_rth = not outside_rth or instrument.sec_type in _HOURS_DO_NOT_MATTER
+    return Series(instrument, size, what or default_what(instrument.sec_type), use_rth)
+
+
+def order_of(series: Series, start: Edge, end: Edge | None, clock: Clock) -> Order:
+    """Raises UsageError when there is no time between start and end."""
+    calendar = calendar_of(series.instrument, use_rth=series.use_rth)
+    try:
+        wish = window_of(series, calendar, start, end if end is not None else clock.now() + timedelta(days=1))
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
+    if wish.start >= clock.now():
+        raise UsageError(f"{start} lies in the future; there are no bars yet.", hint="Choose an earlier start.")
+    return Order(series, (wish,))
+
+
+async def orders_of(gateway: Gateway, engine: Engine, wanted: Wanted, clock: Clock) -> list[Order]:
+    """Resolve every symbol, then one order for each symbol and bar size."""
+    found = [await resolve(gateway, engine, query) for query in wanted.queries()]
+    return [
+        order_of(
+            series_of(instrument, size, wanted.what, outside_rth=wanted.outside_rth), wanted.start, wanted.end, clock
+        )
+        for instrument in dict.fromkeys(found)
+        for size in wanted.bar_sizes
+    ]
+
+
+def update_orders(engine: Engine, rows: Sequence[SeriesRow], clock: Clock) -> list[Order]:
+    """For series that hold something: from the ledger's end to the last closed bar, and what is not settled before."""
+    orders = []
+    for row in rows:
+        with engine.connect() as connection:
+            held = ledger.read(connection, row.id)
+        if not held.entries:
+            continue
+        calendar = calendar_of(row.series.instrument, use_rth=row.series.use_rth)
+        tail = between(held.entries[-1].window.end, due_until(row.series, calendar, clock.now()))
+        unsettled = held.windows(State.PENDING, State.TIMED_OUT, State.FAILED)
+        wish: Windows = normalise([*unsettled, *([tail] if tail else [])])
+        if wish:
+            orders.append(Order(row.series, wish))
+    return orders

@@ -1,0 +1,127 @@
+"""Instruments by what people call them: from the database when known there, else from IB's contract details."""
+
+import asyncio
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from ingest.app.connecting import clock_of, open_gateway
+from ingest.config import Settings
+from ingest.domain.instrument import Instrument, InstrumentQuery
+from ingest.domain.series import Origin
+from ingest.errors import AmbiguousInstrument, RequestRefused, UnknownInstrument, UsageError
+from ingest.gateway.client import Gateway
+from ingest.gateway.events import SymbolMatch
+from ingest.store import instruments
+from ingest.store.instruments import InstrumentRow
+
+
+def queries_of(
+    symbols: Sequence[str], sec_type: str = "", exchange: str = "", currency: str = ""
+) -> tuple[InstrumentQuery, ...]:
+    """Raises UsageError for the first text that cannot name an instrument."""
+    try:
+        return tuple(
+            InstrumentQuery.parse(text, sec_type=sec_type.upper(), exchange=exchange, currency=currency)
+            for text in symbols
+        )
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
+
+
+def queries_in(file: Path) -> tuple[InstrumentQuery, ...]:
+    """One query a line (a CSV's first column). Raises UsageError with file and line."""
+    try:
+        rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    found = []
+    for number, row in enumerate(rows, 1):
+        text = row[0].strip() if row else ""
+        if not text or text.startswith("#") or (number == 1 and text.lower() in ("symbol", "instrument")):
+            continue
+        try:
+            found.append(InstrumentQuery.parse(text))
+        except ValueError as error:
+            raise UsageError(f"{file}, line {number}: {error}.") from None
+    if not found:
+        raise UsageError(f"{file} names no instrument.", hint="Write one a line, such as AAPL or EUR.USD.")
+    return tuple(found)
+
+
+async def add_instruments(settings: Settings, engine: Engine, queries: Sequence[InstrumentQuery]) -> list[Instrument]:
+    """Resolve and keep them; what resolves before an error stays kept."""
+    async with open_gateway(settings, clock_of(settings)) as gateway:
+        return [await resolve(gateway, engine, query) for query in queries]
+
+
+async def search_symbols(settings: Settings, pattern: str) -> tuple[SymbolMatch, ...]:
+    async with open_gateway(settings, clock_of(settings)) as gateway:
+        return await gateway.matching_symbols(pattern)
+
+
+def known_instrument(engine: Engine, query: InstrumentQuery, origin: Origin | None) -> InstrumentRow | None:
+    """The one instrument in the database that the query can mean, None where there is none or more than one."""
+    with engine.connect() as connection:
+        found = instruments.find(connection, f"con_id:{query.con_id}" if query.con_id else _name(query), origin=origin)
+    fitting = [row for row in found if _fits(row.instrument, query)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+async def resolve(gateway: Gateway, engine: Engine, query: InstrumentQuery) -> Instrument:
+    """The instrument a query means: from the database when it is known there, else from IB's contract details.
+
+    Raises UnknownInstrument (naming what IB has that is similar) or AmbiguousInstrument (naming the candidates).
+    """
+    known = await asyncio.to_thread(known_instrument, engine, query, gateway.origin)
+    if known is not None:
+        return known.instrument
+    found = await gateway.contract_details(query)
+    if not found:
+        raise UnknownInstrument(f"IB knows no contract for {query}.", hint=await _similar(gateway, query))
+    if len(found) > 1:
+        raise AmbiguousInstrument(str(query), [describe(one) for one in found])
+    await asyncio.to_thread(_save, engine, found[0], gateway.origin)
+    return found[0]
+
+
+def describe(instrument: Instrument) -> str:
+    """One line a person can choose by."""
+    parts = [instrument.label, instrument.sec_type, instrument.exchange]
+    parts += [instrument.primary_exchange] if instrument.primary_exchange not in ("", instrument.exchange) else []
+    parts += [part for part in (instrument.currency, instrument.expiry) if part]
+    return " ".join(parts) + f" con_id:{instrument.con_id}"
+
+
+def _save(engine: Engine, instrument: Instrument, origin: Origin) -> None:
+    with engine.begin() as connection:
+        instruments.save(connection, instrument, origin)
+
+
+def _name(query: InstrumentQuery) -> str:
+    if query.sec_type == "CASH":
+        return f"{query.symbol}.{query.currency}"
+    return query.local_symbol or query.symbol
+
+
+def _fits(instrument: Instrument, query: InstrumentQuery) -> bool:
+    wanted_type = "STK" if query.sec_type == "ETF" else query.sec_type
+    return (
+        (bool(query.con_id) or instrument.sec_type == wanted_type)
+        and query.exchange in ("", instrument.exchange, instrument.primary_exchange)
+        and query.currency in ("", instrument.currency)
+        and instrument.expiry.startswith(query.expiry)
+    )
+
+
+async def _similar(gateway: Gateway, query: InstrumentQuery) -> str:
+    try:
+        matches = await gateway.matching_symbols(query.symbol or query.local_symbol)
+    except RequestRefused:
+        matches = ()
+    if not matches:
+        return "Check the symbol and its type (SYMBOL:FUT:YYYYMM, EUR.USD, SPX:IND, BTC:CRYPTO)."
+    names = ", ".join(f"{m.symbol} {m.sec_type} {m.primary_exchange} {m.currency}" for m in matches[:4])
+    return f"Similar: {names}."

@@ -1,0 +1,69 @@
+"""`ingest coverage`: the ledger, stretch by stretch, and the requests that prove it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ingest.cli.options import Json, SomeBarSizes, SomeSymbols, What
+
+
+def coverage(
+    symbols: SomeSymbols = None,
+    bar_size: SomeBarSizes = None,
+    what: What = "",
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Check every stretch against the log of requests; exit code 9 if one fails.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Show the ledger: which time of each series is in which state, and why.
+
+    States: covered (a clean, complete answer is stored), empty_confirmed (proved that nothing exists), pending (came
+    back empty once, waits for a second look), timed_out, failed. What is listed nowhere is unknown: never asked for.
+
+    Examples:
+
+      ingest coverage AAPL
+
+      ingest coverage AAPL --bar-size 1m --prove
+    """
+    from ingest.app.standing import ledgers_of
+    from ingest.cli.held import held_series
+    from ingest.cli.screen import emit_json, say, show
+    from ingest.config import load_settings
+    from ingest.database import Database
+    from ingest.errors import EXIT_INCOMPLETE
+
+    with Database.open(load_settings()) as database:
+        rows = held_series(database.engine, symbols, bar_size, what)
+        found = ledgers_of(database.engine, rows, prove=prove)
+    unproved = sum(len(each.unproved) for each in found)
+    if as_json:
+        emit_json({"series": [each.as_json() for each in found]})
+    else:
+        for each in found:
+            show(_table(each))
+        if not found:
+            say("The database holds no series yet. Begin one with `ingest backfill`.")
+        elif prove:
+            say(f"{unproved} stretches without proof." if unproved else "Every stretch is backed by a logged request.")
+    return EXIT_INCOMPLETE if unproved else 0
+
+
+def _table(each: Any) -> Any:
+    from ingest.cli.screen import span, table
+
+    title = f"{each.row.series} ({each.row.origin})"
+    made = table("from", "to", "state", "time", "reason", right=("time",), title=title)
+    for entry in each.ledger:
+        window = entry.window
+        style = "" if entry.state.is_settled else "bold"
+        made.add_row(
+            f"{window.start:%Y-%m-%d %H:%M}",
+            f"{window.end:%Y-%m-%d %H:%M}",
+            entry.state.value,
+            span(window.span),
+            entry.reason,
+            style=style,
+        )
+    return made

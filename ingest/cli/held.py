@@ -1,0 +1,52 @@
+"""Which series of the database a command means by its symbols and flags."""
+
+from sqlalchemy import Engine
+
+from ingest.cli.options import usage
+from ingest.cli.wanted import bar_sizes
+from ingest.domain.series import Origin
+from ingest.domain.what import WhatToShow
+from ingest.errors import UnknownInstrument
+from ingest.store import instruments
+from ingest.store import series as series_store
+from ingest.store.series import SeriesRow
+
+
+def held_series(
+    engine: Engine,
+    symbols: list[str] | None,
+    sizes: list[str] | None,
+    what: str,
+    *,
+    outside_rth: bool | None = None,
+    origin: Origin | None = None,
+) -> list[SeriesRow]:
+    """Series by name, bar size and data type; everything that is held where nothing is said.
+
+    Raises UnknownInstrument for a name the database does not know.
+    """
+    wanted_sizes = bar_sizes(sizes)
+    try:
+        wanted_what = WhatToShow.parse(what) if what else None
+    except ValueError as error:
+        raise usage(error) from None
+    with engine.connect() as connection:
+        ids: list[int] | None = None
+        if symbols:
+            ids = []
+            for text in symbols:
+                found = instruments.find(connection, text, origin=origin)
+                if not found:
+                    raise UnknownInstrument(
+                        f"The database holds nothing called {text!r}.",
+                        hint="`ingest status` lists what it holds; `ingest backfill` begins a new one.",
+                    )
+                ids += [row.id for row in found]
+        rows = series_store.listing(
+            connection,
+            instrument_ids=ids,
+            what=wanted_what,
+            use_rth=None if outside_rth is None else not outside_rth,
+            origin=origin,
+        )
+    return [row for row in rows if not wanted_sizes or row.series.bar_size in wanted_sizes]

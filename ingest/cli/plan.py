@@ -1,0 +1,136 @@
+"""`ingest plan`: what a backfill would ask, cost and take, before anything is sent."""
+
+import asyncio
+from typing import Any
+
+from ingest.cli.options import (
+    BarSizes,
+    Currency,
+    Days,
+    End,
+    Exchange,
+    Json,
+    OutsideRth,
+    SecType,
+    Start,
+    Symbols,
+    What,
+    Zone,
+)
+
+
+def plan(
+    symbols: Symbols,
+    bar_size: BarSizes,
+    start: Start = "",
+    end: End = "",
+    days: Days = 0,
+    what: What = "",
+    outside_rth: OutsideRth = False,
+    sec_type: SecType = "",
+    exchange: Exchange = "",
+    currency: Currency = "",
+    tz: Zone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Show what a backfill with the same words would ask for, its pacing cost and the time to expect.
+
+    Sends no history request. The gateway is asked only for contracts the database does not know yet.
+
+    Examples:
+
+      ingest plan AAPL MSFT --bar-size 1m --start 2020-01-01
+
+      ingest plan ES:FUT:202612 -b 5s --days 10 --json
+    """
+    from ingest.app.connecting import clock_of
+    from ingest.app.preview import plan_preview
+    from ingest.cli.screen import emit_json, show
+    from ingest.cli.wanted import wanted
+    from ingest.config import load_settings
+    from ingest.database import Database
+
+    settings = load_settings()
+    clock = clock_of(settings)
+    asked = wanted(
+        symbols,
+        bar_size,
+        clock,
+        start=start,
+        end=end,
+        days=days,
+        what=what,
+        outside_rth=outside_rth,
+        sec_type=sec_type,
+        exchange=exchange,
+        currency=currency,
+        zone=tz,
+    )
+    with Database.open(settings) as database:
+        preview = asyncio.run(plan_preview(settings, database.engine, asked, clock))
+    if as_json:
+        emit_json(_document(preview))
+    else:
+        show(_table(preview))
+
+
+def _table(preview: Any) -> Any:
+    from rich.console import Group
+
+    from ingest.cli.screen import span, table
+
+    made = table("series", "requests", "each", "from", "to", "settled without asking", right=("requests",))
+    for each in preview.plans:
+        missing = each.missing
+        made.add_row(
+            str(each.series),
+            str(len(each.requests)),
+            str(each.requests[0].request.duration) if each.requests else "–",
+            f"{missing[0].start:%Y-%m-%d %H:%M}" if missing else "–",
+            f"{missing[-1].end:%Y-%m-%d %H:%M}" if missing else "–",
+            "; ".join(sorted({entry.reason for entry in each.ruled})) or "–",
+        )
+    cost = preview.cost
+    lines = [f"{cost.requests} requests for bars" + (f", {cost.heads} for head timestamps" if cost.heads else "") + "."]
+    if cost.small_units:
+        lines.append(
+            f"{cost.small_units} of them count under IB's rules for small requests (60 in 10 minutes); "
+            f"{preview.units_left} can go at once."
+        )
+    lines.append(f"Time to expect: {span(cost.eta)} at {preview.seconds_per_request:.1f} s an answer.")
+    if not cost.requests:
+        lines = ["Nothing to ask for: everything that is due is settled in the ledger."]
+    return Group(made, *lines)
+
+
+def _document(preview: Any) -> dict[str, Any]:
+    cost = preview.cost
+    return {
+        "requests": cost.requests,
+        "head_timestamps": cost.heads,
+        "small_units": cost.small_units,
+        "small_units_left": preview.units_left,
+        "eta_seconds": cost.eta.total_seconds(),
+        "series": [
+            {
+                "series": str(each.series),
+                "con_id": each.series.instrument.con_id,
+                "calendar": each.calendar.name,
+                "requests": [
+                    {
+                        "start": planned.chunk.window.start,
+                        "end": planned.chunk.window.end,
+                        "end_date_time": planned.request.end_text,
+                        "duration": str(planned.request.duration),
+                        "second_look": planned.second_look,
+                    }
+                    for planned in each.requests
+                ],
+                "ruled": [
+                    {"start": e.window.start, "end": e.window.end, "state": e.state.value, "reason": e.reason}
+                    for e in each.ruled
+                ],
+            }
+            for each in preview.plans
+        ],
+    }

@@ -1,0 +1,60 @@
+"""The root of the command line: gathers the commands, and turns errors into one line and an exit code."""
+
+import json
+from collections.abc import Sequence
+
+import click
+import typer
+
+from ingest.cli import backfill, coverage, demo, doctor, export, init, instruments, plan, simulator, status, update
+from ingest.cli.screen import fail
+from ingest.errors import EXIT_INTERRUPTED, IngestError
+
+app = typer.Typer(
+    name="ingest",
+    help="Historical bars from Interactive Brokers, held truthfully in PostgreSQL and published as Parquet snapshots.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Without an account: ingest demo. With one: ingest init, ingest doctor, ingest plan, ingest backfill.",
+)
+
+app.command()(demo.demo)
+app.command()(init.init)
+app.command()(doctor.doctor)
+app.add_typer(instruments.app, name="instruments")
+app.command()(plan.plan)
+app.command()(backfill.backfill)
+app.command()(update.update)
+app.command()(status.status)
+app.command()(coverage.coverage)
+app.command()(export.export)
+app.command()(simulator.simulator)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; gives the exit code. Our own errors are printed, never traced."""
+    as_json = "--json" in arguments
+    try:
+        result = app(list(arguments), standalone_mode=False)
+    except IngestError as error:
+        return _failed(error, as_json=as_json)
+    except typer.Abort:
+        fail("Stopped.")
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        fail("Stopped.")
+        return EXIT_INTERRUPTED
+    except typer.Exit as leaving:
+        return int(leaving.exit_code)
+    except click.ClickException as error:
+        fail(error.format_message())
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _failed(error: IngestError, *, as_json: bool) -> int:
+    if as_json:
+        typer.echo(json.dumps({"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}))
+    fail(str(error))
+    return error.exit_code

@@ -1,0 +1,75 @@
+"""What commands print with: results on stdout (a table, or JSON), messages and progress on stderr."""
+
+import json
+import logging
+import sys
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def say(text: str) -> None:
+    """A message for people, on stderr."""
+    typer.echo(text, err=True)
+
+
+def fail(text: str) -> None:
+    """The one line an error gets."""
+    typer.echo(f"error: {text}", err=True)
+
+
+def show(value: Any) -> None:
+    """A result for people, on stdout, as wide as the terminal (100 where there is none)."""
+    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=120)
+    console.print(value)
+
+
+def emit_json(payload: Any) -> None:
+    """A result for machines: one JSON document on stdout."""
+    typer.echo(json.dumps(payload, default=_plain, ensure_ascii=False))
+
+
+def table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def configure_logs(*, verbose: bool) -> None:
+    """Structured logs on stderr: warnings, or with `--verbose` every transition."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.ERROR),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def span(value: timedelta | None) -> str:
+    """A duration people can read: 45 s, 12 min, 3.5 h, 2.1 d."""
+    if value is None:
+        return "–"
+    seconds = value.total_seconds()
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}".replace(".0 ", " ")
+    return f"{seconds:.0f} s"
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case _:
+            return str(value)

@@ -1,0 +1,43 @@
+"""`ingest update`: bring what is held up to the last closed bar."""
+
+import asyncio
+
+from ingest.cli.options import Json, OutsideRth, SomeBarSizes, SomeSymbols, Verbose, What
+
+
+def update(
+    symbols: SomeSymbols = None,
+    bar_size: SomeBarSizes = None,
+    what: What = "",
+    outside_rth: OutsideRth = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Bring series up to date: from the end of what is held to the last closed bar, and what failed before.
+
+    Only series that a backfill has begun; without symbols, all of them. Made for a nightly cron line.
+
+    Examples:
+
+      ingest update
+
+      ingest update AAPL MSFT --bar-size 1d --json
+    """
+    from sqlalchemy import Engine
+
+    from ingest.app.connecting import clock_of
+    from ingest.app.ordering import update_orders
+    from ingest.cli.held import held_series
+    from ingest.cli.running import run_orders
+    from ingest.config import load_settings
+    from ingest.gateway.client import Gateway
+    from ingest.worker.lines import Order
+
+    settings = load_settings()
+    clock = clock_of(settings)
+
+    async def orders(gateway: Gateway, engine: Engine) -> list[Order]:
+        rows = held_series(engine, symbols, bar_size, what, outside_rth=outside_rth or None, origin=gateway.origin)
+        return await asyncio.to_thread(update_orders, engine, rows, clock)
+
+    return asyncio.run(run_orders(settings, clock, orders, as_json=as_json, verbose=verbose))
