@@ -12,17 +12,7 @@ from ingest.simulator.market.types import BAR_SIZES, Bars, Contract
 Find = Callable[..., Contract]
 Ask = Callable[..., Bars]
 
-ALL = [
-    "TRADES",
-    "AGGTRADES",
-    "ADJUSTED_LAST",
-    "MIDPOINT",
-    "BID",
-    "ASK",
-    "HISTORICAL_VOLATILITY",
-    "OPTION_IMPLIED_VOLATILITY",
-    "FEE_RATE",
-]
+ALL = ("TRADES", "AGGTRADES", "ADJUSTED_LAST", "MIDPOINT", "BID", "ASK", "OPTION_IMPLIED_VOLATILITY", "FEE_RATE")
 MONTHS = ("2016-05-02", "2021-06-14", "2024-11-25", "2026-11-30", "2029-12-10")
 SIZES = {size.text: size for size in BAR_SIZES}
 
@@ -102,6 +92,15 @@ def test_a_thin_name_misses_most_minutes_and_some_whole_sessions(market: Synthet
     assert 0 < minutes < 0.1 * sessions * 390
     assert sessions * 0.5 < days < sessions - 3
     assert len(ask(thin, "BID", "1 day", "2024-01-02", "2024-04-01", use_rth=False)) == sessions
+
+
+def test_one_trade_has_one_price_and_two_or_three_have_no_more_than_two(find: Find, ask: Ask) -> None:
+    bars = ask(find(symbol="THIN"), "TRADES", "1 min", "2024-01-02", "2024-06-01", use_rth=False)
+    one, two = bars.count == 1, (bars.count == 2) | (bars.count == 3)
+    assert one.sum() > 20
+    assert two.sum() > 20
+    assert np.array_equal(bars.high[one], bars.low[one])
+    assert np.array_equal(bars.high[two] - bars.low[two], np.abs(bars.close[two] - bars.open[two]))
 
 
 def test_nobody_trades_a_future_two_years_before_its_end(find: Find, ask: Ask) -> None:

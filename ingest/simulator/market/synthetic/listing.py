@@ -16,7 +16,7 @@ class Liquidity:
     """How busily it trades before, during and after regular hours.
 
     `active` is the chance that a minute has a trade, `volume` the mean of such a minute in volume units, `lot` the size
-    of a usual trade. `quiet` is the share of sessions without a single trade.
+    of a usual trade, more than 1 unless nothing is traded. `quiet` is the share of sessions without a single trade.
     """
 
     active: tuple[float, float, float]

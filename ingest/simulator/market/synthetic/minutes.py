@@ -141,22 +141,17 @@ def trades(path: Walk, course: Course, liquidity: Liquidity, factor: Floats | No
     smile = np.where(part == 1, 0.6 + 1.2 * (2 * share - 1) ** 2, 1.0)
     luck = bits(word, 16, 16) / 65536
     volume = (np.array(liquidity.volume)[part] * pace * smile * (0.25 + 2.25 * luck * luck)).astype(np.int64) + 1
-    count, total = _number(volume, liquidity.lot)
-    shares = np.stack([bits(word, low, 6) for low in (32, 38, 44)])
-    counts, volumes = _split(count, total, shares)
+    count = 1 + volume // liquidity.lot
+    counts, volumes = _split(count, volume, np.stack([bits(word, low, 6) for low in (32, 38, 44)]))
     _silence(price, count)
     return Prints(path.start[active], session, price, volumes, counts, until)
 
 
-def _number(volume: Ints, lot: int) -> tuple[Ints, Ints]:
-    """How many trades make the volume: one, two, or at least one for each of the four prints."""
-    count = 1 + volume // lot
-    count = np.where(count == 3, 2, count)
-    return count, np.maximum(volume, count)
-
-
 def _split(count: Ints, volume: Ints, shares: Ints) -> tuple[Ints, Ints]:
-    """Deals trades and volume to the four prints, to each at least as much volume as trades."""
+    """Deals trades and volume to the four prints, to each at least as much volume as trades.
+
+    Fewer than four trades make the opening and the closing print only.
+    """
     many = count >= 4
     rest, extra = np.where(many, count - 4, 0), volume - count
     counts = np.where(many, 1 + (rest * shares >> 8), 0)
