@@ -24,6 +24,7 @@ _SOCKET = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES = 103  # sun_path holds 108 bytes on Linux and 104 on macOS, one of them the closing zero
 _LOG_BYTES = 5_000_000
 _START_SECONDS = 120  # long enough for crash recovery over max_wal_size
+_STOP_SECONDS = 120  # long enough to write out shared_buffers on a slow disk
 
 # For one user who loads in bulk and reads much. fsync and synchronous_commit keep their defaults: on.
 SETTINGS: Mapping[str, str] = {
@@ -101,7 +102,10 @@ class Cluster:
 
             shutil.rmtree(unfinished)
         arguments = ["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-instructions"]
-        self._run("initdb", *arguments, "--pgdata", str(unfinished))
+        try:
+            self._run("initdb", *arguments, "--pgdata", str(unfinished))
+        except _Failed as failed:
+            raise self._unreachable("initdb", failed.said) from None
         unfinished.rename(self.data)
 
     def configure(self, settings: Mapping[str, str]) -> None:
@@ -112,15 +116,20 @@ class Cluster:
         path.write_text("# Written at every start. Lasting changes belong to ALTER SYSTEM.\n" + "\n".join(lines) + "\n")
 
     def start(self, lock: int) -> None:
-        """Start the server; it and all its children inherit the descriptor `lock`. Raises DatabaseUnreachable."""
-        self.postmaster_file.unlink(missing_ok=True)
+        """Start the server; it and all its children inherit the descriptor `lock`. Raises DatabaseUnreachable.
+
+        Whoever has the lock knows that no server lives, so what a killed one left is swept away: PostgreSQL itself
+        would stop at a pid file whose number now is another process's, as it does in containers after a restart.
+        """
+        for left in (self.postmaster_file, self.sockets / _SOCKET, self.sockets / f"{_SOCKET}.lock"):
+            left.unlink(missing_ok=True)
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.unlink()
         self._pg_ctl("start", "--wait", "--timeout", str(_START_SECONDS), "--log", str(self.log), lock=lock)
 
     def stop(self) -> None:
         """Stop the server: sessions are ended, transactions rolled back, the data written out."""
-        self._pg_ctl("stop", "--wait", "--mode", "fast")
+        self._pg_ctl("stop", "--wait", "--timeout", str(_STOP_SECONDS), "--mode", "fast")
 
     def running_sockets(self) -> Path | None:
         """The socket folder of the server that runs, from the file it keeps; None before it is ready."""
@@ -131,7 +140,12 @@ class Cluster:
         return Path(lines[4]) if len(lines) > 7 and lines[7].strip() == "ready" else None
 
     def _pg_ctl(self, *arguments: str, lock: int | None = None) -> None:
-        self._run("pg_ctl", *arguments, "--silent", "--pgdata", str(self.data), lock=lock)
+        written = self.log.stat().st_size if self.log.exists() else 0
+        try:
+            self._run("pg_ctl", *arguments, "--silent", "--pgdata", str(self.data), lock=lock)
+        except _Failed as failed:
+            logged = self.log.read_bytes()[written:].decode(errors="replace") if self.log.exists() else ""
+            raise self._unreachable("pg_ctl", f"{failed.said}\n{logged}") from None
 
     def _run(self, command: str, *arguments: str, lock: int | None = None) -> None:
         with tempfile.TemporaryFile() as said:  # a pipe would stay open in the server and never end
@@ -148,17 +162,24 @@ class Cluster:
             )
             if done.returncode != 0:
                 said.seek(0)
-                raise self._failure(command, said.read().decode(errors="replace"))
+                raise _Failed(said.read().decode(errors="replace"))
 
-    def _failure(self, command: str, said: str) -> DatabaseUnreachable:
-        logged = self.log.read_text(errors="replace") if command == "pg_ctl" and self.log.exists() else ""
-        lines = [line for line in (said + "\n" + logged[-4000:]).splitlines() if line.strip()]
-        telling = [line for line in lines if re.search(r"FATAL|PANIC|error:", line)]
-        why = (telling or lines or ["no reason given"])[-1].strip()
+    def _unreachable(self, command: str, said: str) -> DatabaseUnreachable:
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        telling = [found[2] for line in lines if (found := re.search(r"(FATAL|PANIC|error): +(.*)", line))]
+        why = (telling or lines or ["it gave no reason"])[-1].rstrip(".")
         return DatabaseUnreachable(
             f"The embedded database in {self.folder} failed at {command}: {why}.",
             hint=f"Look at {self.log} and at the free space of the disk.",
         )
+
+
+class _Failed(Exception):
+    """A command of PostgreSQL ended with an error; `said` is all it printed."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 def _binaries(data: Path) -> Path:

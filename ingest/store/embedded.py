@@ -49,7 +49,6 @@ class EmbeddedServer:
             try:
                 _flock(users_lock, shared=True)
                 sockets = _ensure_running(cluster, settings or {})
-                _ensure_database(sockets)
             except BaseException:
                 _leave(cluster, users_lock)
                 raise
@@ -72,7 +71,11 @@ class EmbeddedServer:
 
 
 def _ensure_running(cluster: Cluster, settings: Mapping[str, str]) -> Path:
-    """The socket folder of a server that accepts connections. The start lock is held."""
+    """The socket folder of a server that has answered. The start lock is held.
+
+    A server found running may still be recovering, or be the last breath of one that crashed: then we look again.
+    """
+    silence: psycopg.Error | None = None
     for _ in range(int(_PATIENCE_SECONDS / _POLL_SECONDS)):
         lock = _server_lock(cluster)
         if lock is not None:
@@ -84,10 +87,16 @@ def _ensure_running(cluster: Cluster, settings: Mapping[str, str]) -> Path:
                 os.close(lock)
         sockets = cluster.running_sockets()
         if sockets is not None:
-            return sockets
+            try:
+                _ensure_database(sockets)
+            except psycopg.Error as problem:
+                silence = problem
+            else:
+                return sockets
         blocking_sleep(_POLL_SECONDS)
     raise DatabaseUnreachable(
-        f"The embedded database in {cluster.folder} runs but does not answer.", hint=f"Look at {cluster.log}."
+        f"The embedded database in {cluster.folder} runs but does not answer: {silence}.",
+        hint=f"Look at {cluster.log}.",
     )
 
 
@@ -113,12 +122,9 @@ def _leave(cluster: Cluster, users_lock: int) -> None:
 
 
 def _ensure_database(sockets: Path) -> None:
-    try:
-        with psycopg.connect(host=str(sockets), user=USER, dbname="postgres", autocommit=True) as connection:
-            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
-                connection.execute(f"CREATE DATABASE {DATABASE}")
-    except psycopg.Error as problem:
-        raise DatabaseUnreachable(f"The embedded database does not answer: {problem}.") from problem
+    with psycopg.connect(host=str(sockets), user=USER, dbname="postgres", autocommit=True) as connection:
+        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
 def _url(sockets: Path) -> str:
