@@ -23,6 +23,11 @@ __all__ = ["create_engine", "offers_timescale", "parse_url", "redacted"]
 _OLDEST_SERVER = 150_000  # PostgreSQL 15: MERGE-era planner, multiranges since 14, UNIQUE NULLS NOT DISTINCT
 _CONNECT_SECONDS = 10
 _NAME_BYTES = 63  # PostgreSQL cuts longer application names
+# TimescaleDB else refuses a load that touches more than 100,000 compressed bars; a plain server ignores the setting.
+_SESSION_SETTINGS = """
+SELECT set_config('TimeZone', 'UTC', false),
+       set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', false)
+"""
 
 
 def parse_url(text_: str) -> URL:
@@ -73,7 +78,7 @@ def _prepare(session: Any, _record: object) -> None:
             f"The database server is PostgreSQL {version // 10_000}.{version % 10_000}; ingest needs 15 or newer.",
             hint="Upgrade the server, or leave the URL out to use the embedded one.",
         )
-    session.execute("SET TIME ZONE 'UTC'")
+    session.execute(_SESSION_SETTINGS)
     session.commit()
 
 

@@ -11,7 +11,7 @@ from ingest.errors import DatabaseError, DatabaseUnreachable, OriginConflict, Sc
 _INIT = "Run `ingest init`."
 _ORIGIN_CONSTRAINTS = ("requests_series_origin", "series_instrument_origin")
 _TRANSIENT = ("08", "40", "53", "55", "57")  # lost, serialization, resources, locks, shutting down or cancelled
-_SCHEMA = ("42P01", "42703", "42883", "3F000")  # no such table, column, function, schema
+_SCHEMA = ("42P01", "42703", "3F000")  # no such table, column, schema
 
 
 def translate(problem: BaseException, url: URL | None = None) -> DatabaseError:

@@ -1,12 +1,12 @@
 """Series in the database, and the lock that lets one run at a time work on one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.domain.bar_size import BarSize
@@ -104,6 +104,18 @@ def listing(
             query = query.where(series_table.c[name] == value)
     rows = [_row(found) for found in connection.execute(query)]
     return tuple(sorted(rows, key=lambda row: (row.series.instrument.label, row.series.bar_size.seconds, row.id)))
+
+
+def hold(connection: Connection, series_ids: Collection[int]) -> dict[int, int]:
+    """Keep other loaders off these series until the transaction ends; gives the present epoch of each."""
+    found = connection.execute(statement("series_hold"), {"series_ids": sorted(series_ids)})
+    return {row.id: row.epoch for row in found}
+
+
+def open_epoch(connection: Connection, series_id: int) -> int:
+    """Start a new epoch; from the commit on readers see only what is stored in it. Gives its number."""
+    moved = update(series_table).where(series_table.c.id == series_id).values(epoch=series_table.c.epoch + 1)
+    return int(connection.execute(moved.returning(series_table.c.epoch)).scalar_one())
 
 
 def try_lock(connection: Connection, series_id: int) -> LockHolder | None:
