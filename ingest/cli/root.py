@@ -7,7 +7,7 @@ import click
 import typer
 
 from ingest.cli import backfill, coverage, demo, doctor, export, init, instruments, plan, simulator, status, update
-from ingest.cli.screen import fail
+from ingest.cli.screen import configure_logs, fail
 from ingest.errors import EXIT_INTERRUPTED, IngestError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command()(simulator.simulator)
 def run(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code. Our own errors are printed, never traced."""
     as_json = "--json" in arguments
+    configure_logs(verbose=False)
     try:
         result = app(list(arguments), standalone_mode=False)
     except IngestError as error:

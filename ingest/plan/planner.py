@@ -8,7 +8,7 @@ from ingest.domain.request import Chunk, Duration, HistoricalRequest
 from ingest.domain.series import Series
 from ingest.domain.window import Window, Windows, intersect, subtract
 from ingest.plan.chunks import chunks_of
-from ingest.plan.reach import Limits, reach
+from ingest.plan.reach import Limits, due_until, reach
 from ingest.plan.sizing import request_for
 from ingest.plan.spans import Spans
 
@@ -65,8 +65,7 @@ def plan_series(at: Situation) -> SeriesPlan:
     pending = intersect(missing, at.ledger.windows(State.PENDING))
     first_asks, asleep = _cut(at, subtract(missing, pending), at.span)
     second_asks, dozing = _cut(at, pending, _second_span(at.span))
-    reason = f"no session in the calendar {at.calendar.name}"
-    ruled += tuple(Entry(window, State.EMPTY_CONFIRMED, reason) for window in (*asleep, *dozing))
+    ruled += _asleep(at, (*asleep, *dozing))
     planned = [_planned(at, chunk) for chunk in first_asks]
     planned += [_planned(at, chunk, second_look=True) for chunk in second_asks]
     planned.sort(key=lambda each: each.chunk.window, reverse=True)
@@ -97,16 +96,25 @@ def _outside(entry: Entry, settled: Windows) -> list[Entry]:
 
 def _to_now(at: Situation, missing: Windows, ruled: tuple[Entry, ...]) -> SeriesPlan:
     """One request for all of it: from the oldest bar held or wished for up to now, as far as one request goes."""
-    held = at.ledger.windows(State.COVERED)
-    chunks: tuple[Chunk, ...] = ()
-    if missing:
-        start = min([missing[0].start, *(window.start for window in held)])
-        chunks, _ = _cut(at, (Window(start, missing[-1].end),), at.span)
-    if not chunks:
+    if not missing:
         return SeriesPlan(at.series, at.wish, at.calendar, ruled, ())
-    newest = chunks[0]
-    chunk = Chunk(at.series, newest.window, newest.sessions, to_now=True)
-    reason = f"IB serves {at.series} only as one answer up to now; that reaches back to {chunk.window.start:%Y-%m-%d}"
-    beyond = tuple(Entry(c.window, State.FAILED, reason, permanent=True) for c in chunks[1:])
-    again = bool(intersect([chunk.window], at.ledger.windows(State.PENDING)))
-    return SeriesPlan(at.series, at.wish, at.calendar, (*ruled, *beyond), (_planned(at, chunk, second_look=again),))
+    held = at.ledger.windows(State.COVERED)
+    start = min([missing[0].start, *(window.start for window in held)])
+    whole = Window(start, max(missing[-1].end, due_until(at.series, at.calendar, at.limits.now)))
+    chunks, asleep = _cut(at, (whole,), at.spans.to_now(at.series.bar_size))
+    if not chunks:
+        return SeriesPlan(at.series, at.wish, at.calendar, (*ruled, *_asleep(at, asleep)), ())
+    newest, *beyond = chunks
+    reason = f"IB serves {at.series} only as one answer up to now; that reaches back to {newest.window.start:%Y-%m-%d}"
+    lost = [Entry(w, State.FAILED, reason, permanent=True) for w in intersect(missing, [c.window for c in beyond])]
+    requests: tuple[PlannedRequest, ...] = ()
+    if intersect(missing, [newest.window]):
+        again = bool(intersect([newest.window], at.ledger.windows(State.PENDING)))
+        chunk = Chunk(at.series, newest.window, newest.sessions, to_now=True)
+        requests = (_planned(at, chunk, second_look=again),)
+    return SeriesPlan(at.series, at.wish, at.calendar, (*ruled, *lost), requests)
+
+
+def _asleep(at: Situation, windows: Windows) -> tuple[Entry, ...]:
+    reason = f"no session in the calendar {at.calendar.name}"
+    return tuple(Entry(window, State.EMPTY_CONFIRMED, reason) for window in windows)

@@ -34,6 +34,23 @@ DEFAULT_SPANS: Mapping[BarSize, Duration] = {
     BarSize.MONTH_1: Duration(20, "Y"),
 }
 
+#: The most that one request was seen to bring (live probes of practitioners), for series that cannot be paged.
+WIDEST_SPANS: Mapping[BarSize, Duration] = {
+    BarSize.MIN_1: Duration(14, "D"),
+    BarSize.MIN_5: Duration(150, "D"),
+    BarSize.MIN_15: Duration(365, "D"),
+    BarSize.MIN_20: Duration(365, "D"),
+    BarSize.MIN_30: Duration(365, "D"),
+    BarSize.HOUR_1: Duration(365, "D"),
+    BarSize.HOUR_2: Duration(365, "D"),
+    BarSize.HOUR_3: Duration(365, "D"),
+    BarSize.HOUR_4: Duration(365, "D"),
+    BarSize.HOUR_8: Duration(365, "D"),
+    BarSize.DAY_1: Duration(20, "Y"),
+    BarSize.WEEK_1: Duration(20, "Y"),
+    BarSize.MONTH_1: Duration(20, "Y"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Spans:
@@ -49,3 +66,8 @@ class Spans:
 
     def of(self, size: BarSize) -> Duration:
         return self.by_size.get(size) or DEFAULT_SPANS[size]
+
+    def to_now(self, size: BarSize) -> Duration:
+        """The span of the one request that a series without end dates gets; never less than `of`."""
+        widest, usual = WIDEST_SPANS.get(size), self.of(size)
+        return usual if widest is None else max(usual, widest, key=lambda span: span.count)

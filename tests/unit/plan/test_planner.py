@@ -114,6 +114,19 @@ def test_adjusted_last_is_one_request_up_to_now_that_reaches_back_to_the_oldest_
     assert p.requests[0].chunk.to_now
 
 
+def test_what_one_answer_up_to_now_cannot_reach_is_failed_and_what_it_reaches_is_asked_once() -> None:
+    s = series(bar_size=BarSize.DAY_1, what=WhatToShow.ADJUSTED_LAST)
+    wish = window("2000-01-03", "2024-03-07")
+    first = plan(s, wish)
+    (asked,) = [r.chunk.window for r in first.requests]
+    assert asked.end == at("2024-03-07")
+    (lost,) = first.ruled
+    assert (lost.state, lost.permanent, lost.window.end) == (State.FAILED, True, asked.start)
+    after = plan(s, wish, Entry(asked, State.COVERED))
+    assert after.requests == ()
+    assert after.ruled == first.ruled
+
+
 def test_an_expired_future_ends_at_its_expiry() -> None:
     p = plan(series(ES, BarSize.DAY_1, use_rth=False), window("2024-12-01", "2025-02-01"))
     assert p.requests == ()
