@@ -18,7 +18,7 @@ from ingest.domain.window import Windows, between, normalise
 from ingest.errors import UsageError
 from ingest.gateway.client import Gateway
 from ingest.plan.reach import due_until
-from ingest.plan.wish import Edge, window_of
+from ingest.plan.wish import Edge, comparable, window_of
 from ingest.store import ledger
 from ingest.store.series import SeriesRow
 from ingest.worker.lines import Order
@@ -54,12 +54,13 @@ def series_of(instrument: Instrument, size: BarSize, what: WhatToShow | None, *,
 def order_of(series: Series, start: Edge, end: Edge | None, clock: Clock) -> Order:
     """Raises UsageError when there is no time between start and end."""
     calendar = calendar_of(series.instrument, use_rth=series.use_rth)
+    tomorrow = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    if comparable(start) >= tomorrow:
+        raise UsageError(f"{start} lies in the future; there are no bars yet.", hint="Choose an earlier start.")
     try:
-        wish = window_of(series, calendar, start, end if end is not None else clock.now() + timedelta(days=1))
+        wish = window_of(series, calendar, start, end if end is not None else tomorrow)
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    if wish.start >= clock.now():
-        raise UsageError(f"{start} lies in the future; there are no bars yet.", hint="Choose an earlier start.")
     return Order(series, (wish,))
 
 

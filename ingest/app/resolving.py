@@ -64,6 +64,8 @@ async def search_symbols(settings: Settings, pattern: str) -> tuple[SymbolMatch,
 
 def known_instrument(engine: Engine, query: InstrumentQuery, origin: Origin | None) -> InstrumentRow | None:
     """The one instrument in the database that the query can mean, None where there is none or more than one."""
+    if query.sec_type in ("FUT", "OPT") and not (query.local_symbol or query.con_id or len(query.expiry) == 8):
+        return None  # a root names many contracts, even where only one is known here
     with engine.connect() as connection:
         found = instruments.find(connection, f"con_id:{query.con_id}" if query.con_id else _name(query), origin=origin)
     fitting = [row for row in found if _fits(row.instrument, query)]

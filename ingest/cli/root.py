@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any
 
-import click
 import typer
 
 from ingest.cli import backfill, coverage, demo, doctor, export, init, instruments, plan, simulator, status, update
 from ingest.cli.screen import configure_logs, fail
-from ingest.errors import EXIT_INTERRUPTED, IngestError
+from ingest.errors import EXIT_INTERRUPTED, IngestError, UsageError
 
 app = typer.Typer(
     name="ingest",
@@ -32,6 +33,10 @@ app.command()(export.export)
 app.command()(simulator.simulator)
 
 
+#: What Typer raises for an unknown option, a missing argument or a value that does not parse.
+_MISUSE: Any = typer.BadParameter.__base__
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code. Our own errors are printed, never traced."""
     as_json = "--json" in arguments
@@ -48,10 +53,16 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except typer.Exit as leaving:
         return int(leaving.exit_code)
-    except click.ClickException as error:
-        fail(error.format_message())
-        return error.exit_code
+    except _MISUSE as error:
+        fail(f"{error.format_message().rstrip('.')}. See `ingest {' '.join(_command(arguments))} --help`.")
+        return UsageError.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    """The command's own words: `instruments add` of `instruments add AAPL --json`."""
+    words = list(takewhile(lambda word: not word.startswith("-"), arguments))
+    return words[: 2 if words[:1] == ["instruments"] else 1]
 
 
 def _failed(error: IngestError, *, as_json: bool) -> int:

@@ -71,7 +71,10 @@ def tell(report: RunReport, *, as_json: bool) -> int:
         say("Stopped. What came is committed; the same command again continues.")
         return EXIT_INTERRUPTED
     if not report.is_complete:
-        say("Not everything could be had; the ledger says what and why, and the next run asks again.")
+        say(
+            "Not everything could be had; the ledger says what and why. The next run asks again, except for what IB "
+            "refused for good (--retry-failed asks for that too)."
+        )
         return EXIT_INCOMPLETE
     return 0
 

@@ -41,7 +41,7 @@ def window_of(series: Series, calendar: SessionCalendar, start: Edge, end: Edge)
     """The wish as a window. Raises ValueError when the end is not after the start."""
     first, last = _instant(series, calendar, start), _instant(series, calendar, end)
     if first >= last:
-        if _comparable(end) <= _comparable(start):
+        if comparable(end) <= comparable(start):
             raise ValueError(f"the end {end} is not after the start {start} (the end itself is not included)")
         raise ValueError(f"between {start} and {end} there is no session in the calendar {calendar.name}")
     return Window(first, last)
@@ -57,7 +57,8 @@ def _instant(series: Series, calendar: SessionCalendar, edge: Edge) -> datetime:
     return session.hours.start if session else datetime(edge.year, edge.month, edge.day, tzinfo=UTC)
 
 
-def _comparable(edge: Edge) -> datetime:
+def comparable(edge: Edge) -> datetime:
+    """An instant to order edges by: a date counts as its midnight in UTC."""
     if isinstance(edge, datetime):
         return edge.astimezone(UTC)
     return datetime(edge.year, edge.month, edge.day, tzinfo=UTC)

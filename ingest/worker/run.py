@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine
 
 from ingest.clock import Clock
 from ingest.domain.answer import GatewayLogin
+from ingest.domain.ledger import Entry
 from ingest.domain.series import Series
-from ingest.errors import GatewayLost, IngestError, RequestError
+from ingest.errors import GatewayLost, IngestError, RequestError, RequestRefused
 from ingest.fetch import Fetcher
 from ingest.gateway.client import HeadAnswer
 from ingest.plan.planner import PlannedRequest, SeriesPlan
@@ -27,6 +28,7 @@ from ingest.plan.spans import Spans
 from ingest.progress import Progress, RunReport, SeriesProgress, SeriesReport, report_of
 from ingest.store import heads, ledger, requests
 from ingest.store import series as series_store
+from ingest.validate.verdict import failed
 from ingest.worker.lines import Line, Order, open_lines, plan_line, shape_of
 from ingest.worker.loading import Loader
 from ingest.worker.settling import gives_up_series, settle_answer, settle_error
@@ -177,7 +179,7 @@ class Run:
     async def _ask(self, loader: Loader) -> None:
         while self._queue and self._lost is None:
             line, planned = self._queue.popleft()
-            if line.given_up or self._is_ruled_out(line, planned):
+            if self._is_ruled_out(line, planned):
                 self.progress.series[line.row.id].settled += 1
                 continue
             self.progress.open += 1
@@ -202,8 +204,24 @@ class Run:
         if isinstance(error, GatewayLost):
             self._lost = error
         elif gives_up_series(error):
-            line.given_up = str(error)
-            log.error("series_given_up", series=str(line.series), reason=str(error))
+            await self._give_up(line, error)
+
+    async def _give_up(self, line: Line, error: IngestError) -> None:
+        """What was still to be asked of the series fails for the same reason, and the ledger says so."""
+        if line.given_up:
+            return
+        line.given_up = str(error)
+        log.warning("series_given_up", series=str(line.series), reason=str(error))
+        rest = [planned for other, planned in self._queue if other is line]
+        self._queue = deque(each for each in self._queue if each[0] is not line)
+        permanent = isinstance(error, RequestRefused) and error.permanent
+        entries = [entry for planned in rest for entry in failed(planned.chunk, str(error), permanent=permanent)]
+        await asyncio.to_thread(self._record, line, entries)
+        self.progress.series[line.row.id].settled += len(rest)
+
+    def _record(self, line: Line, entries: Sequence[Entry]) -> None:
+        with self.engine.begin() as connection:
+            ledger.record(connection, line.row.id, entries, None)
 
     def _is_ruled_out(self, line: Line, planned: PlannedRequest) -> bool:
         """Whether a head timestamp learned meanwhile puts the whole chunk before IB's first bar."""
