@@ -46,6 +46,7 @@ class Deadlines:
     current_time: float = 15.0
     heartbeat_interval: float = 30.0
     close: float = 5.0
+    reconnect: float = 900.0  # how long a lost gateway is sought again; a daily restart takes some minutes
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -5,8 +5,8 @@
         found = await gateway.contract_details(InstrumentQuery.parse("AAPL"))
         answer = await gateway.historical_bars(request, window, deadline_seconds=120)
 
-Every historical answer or error carries the `RequestRecord` that proves it. After GatewayLost, `connect()` opens a new
-session; requests are not repeated here (the retry layer does that).
+Every historical answer or error carries the `RequestRecord` that proves it. After GatewayLost, `wait_until_ready` (or
+`connect`) opens a new session; requests are not repeated here (the retry layer does that).
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from ingest.domain.request import Duration, HistoricalRequest
 from ingest.domain.request import Session as TradingSession
 from ingest.domain.series import Origin, Series
 from ingest.domain.window import Window
-from ingest.errors import GatewayLost, RequestRefused, UsageError
+from ingest.errors import GatewayLost, GatewayRefused, GatewayUnreachable, RequestRefused, UsageError
 from ingest.gateway import questions
 from ingest.gateway.address import Deadlines, GatewayAddress
 from ingest.gateway.answers import ContractsCollector, SymbolsCollector
@@ -40,6 +40,7 @@ from ingest.gateway.session import NoticeListener, Session, next_request_id
 
 T = TypeVar("T")
 _log = structlog.get_logger()
+_LONGEST_PAUSE_SECONDS = 60.0
 _FUND_TYPES = frozenset({"ETF", "ETC", "ETN", "ETP", "ETMF"})
 
 
@@ -74,6 +75,7 @@ class Gateway:
         self._on_record = on_record
         self._session: Session | None = None
         self._connecting = asyncio.Lock()
+        self._wanted = False
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -87,21 +89,11 @@ class Gateway:
     async def connect(self) -> None:
         """Open a session, unless one is open. Raises GatewayUnreachable or GatewayRefused, one clear line each."""
         async with self._connecting:
-            if self.is_open:
-                return
-            client_package()
-            await self._close_session()
-            self._session = await Session.open(
-                self.address,
-                self._clock,
-                self._deadlines,
-                on_notice=self._on_notice,
-                on_violation=self._pacer.violated,
-            )
-            self._report()
+            await self._open()
 
     async def close(self) -> None:
         """Close the session; what is in flight ends with GatewayLost. Safe to call twice."""
+        self._wanted = False
         async with self._connecting:
             await self._close_session()
 
@@ -140,16 +132,22 @@ class Gateway:
         return self.login.origin
 
     async def wait_until_ready(self) -> None:
-        """Return once requests for bars make sense: TWS reaches IB and some history farm is up.
+        """Return once requests for bars make sense: a session is open, TWS reaches IB and some history farm is up.
 
-        A broken farm concerns its region only and an inactive one wakes on demand, so neither blocks alone. Raises
-        GatewayLost when the session ends meanwhile: connect again.
+        A broken farm concerns its region only and an inactive one wakes on demand, so neither blocks alone. A session
+        that was lost is opened again, for as long as `Deadlines.reconnect`; then what stands in the way is raised
+        (GatewayUnreachable, GatewayRefused). Raises GatewayLost when the gateway was closed or never connected.
         """
-        session = self.session
-        while not session.connectivity.history_is_up:
+        while True:
+            if not self._wanted:
+                raise GatewayLost(f"There is no session with {self.address}.", hint="Connect first.")
+            if not self.is_open:
+                await self._reconnect()
+            session = self.session
             session.changed.clear()
+            if session.connectivity.serves_history():
+                return
             await session.changed.wait()
-            session.check_open()
 
     async def current_time(self) -> datetime:
         """The gateway's clock, UTC, to the second."""
@@ -227,6 +225,38 @@ class Gateway:
     async def _ask(self, inquiry: Inquiry[T]) -> Answered[T]:
         async with self._pacer.slot(inquiry.cost):
             return await inquiry.ask(self.session, self.login, self._clock, self._on_record)
+
+    async def _open(self) -> None:
+        if self.is_open:
+            return
+        client_package()
+        await self._close_session()
+        self._session = await Session.open(
+            self.address,
+            self._clock,
+            self._deadlines,
+            on_notice=self._on_notice,
+            on_violation=self._pacer.violated,
+        )
+        self._wanted = True
+        self._report()
+
+    async def _reconnect(self) -> None:
+        """Open a session again: at once, then after 1, 2, 4 … 60 s. A stale session may hold the client id (326)."""
+        give_up_at = self._clock.monotonic() + self._deadlines.reconnect
+        pause = 1.0
+        async with self._connecting:
+            while self._wanted:
+                try:
+                    await self._open()
+                except (GatewayUnreachable, GatewayRefused) as error:
+                    if self._clock.monotonic() + pause > give_up_at:
+                        raise
+                    _log.warning("gateway.reconnect_failed", why=error.message, retry_in_seconds=pause)
+                else:
+                    return
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _close_session(self) -> None:
         if self._session is not None:

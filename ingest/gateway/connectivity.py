@@ -46,8 +46,7 @@ class Connectivity:
                 return self._note_farm((table[code], farm_name(text)), works, code, now)
         return Change.NOTHING
 
-    @property
-    def history_is_up(self) -> bool:
+    def serves_history(self) -> bool:
         """Whether requests for bars make sense: the line is up and not every known history farm is broken."""
         known = [works for (kind, _), works in self.farms.items() if kind == "history"]
         return self.line_is_up and (not known or any(known))
@@ -71,7 +70,7 @@ class Connectivity:
         if code in WORKING_FARM and not self.line_is_up and self._only_tws_said_so:
             self.farms[farm] = works
             return self._restore_line(now)
-        before = self.farms.get(farm)
+        before = self.farms.get(farm, True)
         self.farms[farm] = works
         return Change.NOTHING if before is works else Change.FARM
 

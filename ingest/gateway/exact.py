@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from ingest.gateway.columns import COLUMNS, Columns, Source, Unreadable
-from ingest.gateway.times import parse_day, parse_moment
+from ingest.gateway.times import EARLIEST, parse_day, parse_moment
 
 _PLAIN = re.compile(r"[0-9a-zA-Z.+-]+")  # float() would take blanks and underscores as well
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,11 +22,14 @@ Row = Sequence[str]
 
 
 def read_rows(rows: Sequence[Row], source: Source, *, daily: bool) -> Columns:
-    """Rows of eight texts as Columns. Raises Unreadable at the first value that cannot be read."""
-    moments = [_moment(row[0], number, daily) for number, row in enumerate(rows)]
-    numbers = [[_number(row[at], number, at) for number, row in enumerate(rows)] for at in range(1, 8)]
-    values = tuple(np.array(column, dtype=np.float64) for column in [[0.0] * len(rows), *numbers])
-    return Columns(values, source, microseconds=np.array(moments, dtype=np.int64), may_lack=True)
+    """Rows of eight texts as Columns. Raises Unreadable at the first value, in reading order, that cannot be read."""
+    moments = np.empty(len(rows), np.int64)
+    values = np.zeros((len(COLUMNS), len(rows)))
+    for number, row in enumerate(rows):
+        moments[number] = _moment(row[0], number, daily)
+        for at in range(1, len(COLUMNS)):
+            values[at, number] = _number(row[at], number, at)
+    return Columns(tuple(values), source, microseconds=moments, may_lack=True)
 
 
 def _moment(text: str, number: int, daily: bool) -> int:
@@ -37,7 +40,9 @@ def _moment(text: str, number: int, daily: bool) -> int:
         else:
             moment = parse_moment(text, dates=False)
     except ValueError as error:
-        raise Unreadable(f"bar {number + 1}: {COLUMNS[0]} {text!r} cannot be read ({error})", text) from error
+        raise _unreadable(number, 0, text, f"cannot be read ({error})") from error
+    if not daily and moment < EARLIEST:
+        raise _unreadable(number, 0, text, "is not a bar's time")
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -48,6 +53,10 @@ def _number(text: str, number: int, at: int) -> float:
         value = float(text) if _PLAIN.fullmatch(text) else math.nan
     except ValueError:
         value = math.nan
-    if math.isnan(value):
-        raise Unreadable(f"bar {number + 1}: {COLUMNS[at]} {text!r} is not a number", text)
+    if not math.isfinite(value):
+        raise _unreadable(number, at, text, "is not a number")
     return value
+
+
+def _unreadable(number: int, at: int, text: str, why: str) -> Unreadable:
+    return Unreadable(f"bar {number + 1}: {COLUMNS[at]} {text!r} {why}", text)

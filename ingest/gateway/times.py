@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 _WALL = re.compile(r"(\d{8})([ -]) ?(\d\d:\d\d:\d\d)(Z| .+)?")
 _MICROSECONDS = 1_000_000
 _EARLIEST_EPOCH = 100_000_000
-"""1973: a smaller number is a `yyyymmdd` date or nonsense; no intraday bar is that old."""
+EARLIEST = datetime.fromtimestamp(_EARLIEST_EPOCH, UTC)
+"""March 1973: a smaller number is a `yyyymmdd` date or nonsense; no intraday bar is that old."""
 
 
 def parse_moment(text: str, zone: tzinfo | None = None, *, dates: bool = True) -> datetime:
