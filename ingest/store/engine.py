@@ -83,5 +83,7 @@ def _prepare(session: Any, _record: object) -> None:
 
 
 def _raise_ours(context: ExceptionContext) -> None:
+    if context.is_pre_ping:
+        return  # the pool is only asking, and connects anew
     url = context.engine.url if context.engine is not None else None
     raise translate(context.original_exception, url) from context.original_exception

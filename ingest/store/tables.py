@@ -226,7 +226,7 @@ ledger = Table(
     CheckConstraint("state IN ('covered', 'empty_confirmed', 'pending', 'timed_out', 'failed')", name="ledger_state"),
     CheckConstraint(
         "NOT isempty(held) AND lower_inc(held) AND NOT upper_inc(held)"
-        " AND isfinite(lower(held)) AND isfinite(upper(held))",
+        " AND NOT lower_inf(held) AND NOT upper_inf(held) AND isfinite(lower(held)) AND isfinite(upper(held))",
         name="ledger_held_is_a_window",
     ),
     CheckConstraint("state <> 'failed' OR reason <> ''", name="ledger_failure_has_a_reason"),

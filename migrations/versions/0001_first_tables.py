@@ -195,7 +195,7 @@ CREATE TABLE ingest.ledger (
     CONSTRAINT ledger_state CHECK (state IN ('covered', 'empty_confirmed', 'pending', 'timed_out', 'failed')),
     CONSTRAINT ledger_held_is_a_window CHECK (
         NOT isempty(held) AND lower_inc(held) AND NOT upper_inc(held)
-        AND isfinite(lower(held)) AND isfinite(upper(held))
+        AND NOT lower_inf(held) AND NOT upper_inf(held) AND isfinite(lower(held)) AND isfinite(upper(held))
     ),
     CONSTRAINT ledger_failure_has_a_reason CHECK (state <> 'failed' OR reason <> ''),
     CONSTRAINT ledger_only_failures_are_permanent CHECK (NOT permanent OR state = 'failed'),

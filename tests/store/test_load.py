@@ -21,7 +21,7 @@ from ingest.domain.series import Origin
 from ingest.domain.what import WhatToShow
 from ingest.errors import DatabaseError, OriginConflict
 from ingest.load import Settlement, load
-from ingest.store import bars, ledger, quarantine, requests, series
+from ingest.store import bars, ledger, partitions, quarantine, requests, series
 from ingest.store.bars import LoadCounts
 from ingest.store.series import SeriesRow
 from tests import given
@@ -223,12 +223,13 @@ def test_a_simulators_answer_is_refused_by_name(engine: Engine, series_row: Seri
 
 def test_the_database_itself_refuses_to_mix_origins(engine: Engine, series_row: SeriesRow) -> None:
     attempts = (
-        "INSERT INTO ingest.requests (series_id, origin, kind, login, accounts, client_id, server_version, sent_at,"
-        f" outcome) VALUES ({series_row.id}, 'synthetic', 'bars', 'x', '', 1, 1, now(), 'sent')",
+        f"""INSERT INTO ingest.requests
+            (series_id, origin, kind, login, accounts, client_id, server_version, sent_at, outcome)
+            VALUES ({series_row.id}, 'synthetic', 'bars', 'x', '', 1, 1, now(), 'sent')""",
+        """INSERT INTO ingest.series (instrument_id, origin, bar_size, what_to_show, use_rth)
+            SELECT id, 'synthetic', '5 mins', 'TRADES', true FROM ingest.instruments""",
         "UPDATE ingest.series SET origin = 'synthetic'",
         "UPDATE ingest.instruments SET origin = 'synthetic'",
-        "INSERT INTO ingest.series (instrument_id, origin, bar_size, what_to_show, use_rth)"
-        " SELECT id, 'synthetic', '5 mins', 'TRADES', true FROM ingest.instruments",
     )
     for attempt in attempts:
         with pytest.raises(OriginConflict), engine.begin() as connection:
@@ -275,15 +276,12 @@ def test_an_empty_answer_hides_no_bars(engine: Engine, series_row: SeriesRow) ->
 def test_two_loaders_that_need_the_same_new_partition_both_succeed(engine: Engine, series_row: SeriesRow) -> None:
     with engine.begin() as connection:
         other = series.ensure(connection, given.series(given.EURUSD), Origin.LIVE)
-    together, failures = threading.Barrier(2), []
+    together, failures, in_2011 = threading.Barrier(2), [], given.window("2011-05-05", "2011-05-06")
 
     def run(row: SeriesRow) -> None:
         together.wait()
         try:
-            load(
-                engine,
-                [settled.settlement(row, settled.bars("2011-05-05", 50), given.window("2011-05-05", "2011-05-06"))],
-            )
+            load(engine, [settled.settlement(row, settled.bars("2011-05-05", 50), in_2011)])
         except DatabaseError as problem:
             failures.append(problem)
 
@@ -299,8 +297,6 @@ def test_two_loaders_that_need_the_same_new_partition_both_succeed(engine: Engin
 def test_a_loader_waits_for_another_that_makes_the_partition_and_readers_do_not(
     engine: Engine, series_row: SeriesRow
 ) -> None:
-    from ingest.store import partitions
-
     done = threading.Event()
     batch = settled.bars("2012-05-05", 50)
 
