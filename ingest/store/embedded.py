@@ -2,7 +2,8 @@
 
 Lifetime: the first process that starts it runs it, others share it, and the last one out stops it, in order, also after
 Ctrl-C. The locks are the kernel's (flock), so a `kill -9` releases them: a server whose users were all killed goes on
-until the next user comes, shares it and, leaving last, stops it. Three lock files, all in `<home>/postgres`:
+until the next user comes, shares it and, leaving last, stops it. (SIGTERM kills Python without any cleaning up; turn it
+into SystemExit for an orderly stop.) Three lock files, all in `<home>/postgres`:
 `users.lock` is held shared by every user, `start.lock` by whoever starts or stops, and `server.lock` by the server
 processes themselves, which inherit it: that tells a living server from a stale pid file, whatever runs under the pid.
 """
@@ -19,7 +20,7 @@ import psycopg
 
 from ingest.clock import blocking_sleep
 from ingest.errors import DatabaseUnreachable
-from ingest.store.cluster import DATABASE, USER, Cluster
+from ingest.store.cluster import DATABASE, PORT, USER, Cluster, writing
 
 _PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.02
@@ -40,11 +41,11 @@ class EmbeddedServer:
     def start(cls, home: Path, *, settings: Mapping[str, str] | None = None) -> "EmbeddedServer":
         """Start the server of `home`, or join it where it runs; makes the folder and an empty database as needed.
 
-        `settings` are PostgreSQL's, and count only for the process that really starts it. Takes about 0.2 s, the very
-        first time about 1.5 s. Raises DatabaseUnreachable with the server's own reason.
+        `settings` are PostgreSQL's, and count only for the process that really starts it. Measured: 0.12 s, the very
+        first time 0.8 s. Raises DatabaseUnreachable with the server's own reason.
         """
         cluster = Cluster.at(home)
-        with _starting(cluster):
+        with writing(cluster.folder), _starting(cluster):
             users_lock = _lock_file(cluster, "users.lock")
             try:
                 _flock(users_lock, shared=True)
@@ -80,7 +81,7 @@ def _ensure_running(cluster: Cluster, settings: Mapping[str, str]) -> Path:
         lock = _server_lock(cluster)
         if lock is not None:
             try:
-                cluster.make()
+                cluster.make(lock)
                 cluster.configure(settings)
                 cluster.start(lock)
             finally:
@@ -122,13 +123,13 @@ def _leave(cluster: Cluster, users_lock: int) -> None:
 
 
 def _ensure_database(sockets: Path) -> None:
-    with psycopg.connect(host=str(sockets), user=USER, dbname="postgres", autocommit=True) as connection:
+    with psycopg.connect(host=str(sockets), port=PORT, user=USER, dbname="postgres", autocommit=True) as connection:
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
 def _url(sockets: Path) -> str:
-    return f"postgresql+psycopg://{USER}@/{DATABASE}?host={quote(str(sockets), safe='')}"
+    return f"postgresql+psycopg://{USER}@/{DATABASE}?host={quote(str(sockets), safe='')}&port={PORT}"
 
 
 @contextmanager

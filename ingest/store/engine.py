@@ -23,10 +23,13 @@ __all__ = ["create_engine", "offers_timescale", "parse_url", "redacted"]
 _OLDEST_SERVER = 150_000  # PostgreSQL 15: MERGE-era planner, multiranges since 14, UNIQUE NULLS NOT DISTINCT
 _CONNECT_SECONDS = 10
 _NAME_BYTES = 63  # PostgreSQL cuts longer application names
-# TimescaleDB else refuses a load that touches more than 100,000 compressed bars; a plain server ignores the setting.
+# TimescaleDB else refuses a load that touches more than 100,000 compressed bars. (Its releases before 2.14 do not know
+# the setting and refuse the name; a plain server has no such row.)
 _SESSION_SETTINGS = """
-SELECT set_config('TimeZone', 'UTC', false),
-       set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', false)
+SELECT set_config('TimeZone', 'UTC', false)
+UNION ALL
+SELECT set_config(name, '0', false)
+FROM pg_settings WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
 """
 
 

@@ -4,12 +4,13 @@
 all former names, so that the choice is made in one place for a database and for a snapshot.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Integer, Text, bindparam, exists, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, Integer, Text, bindparam, exists, func, or_, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
@@ -46,6 +47,15 @@ class Extent:
     rows: int = 0
     first: datetime | None = None
     last: datetime | None = None
+
+
+@contextmanager
+def one_state(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees the database as it is now for as long as the body runs, whoever loads meanwhile."""
+    with engine.connect() as connection:
+        steady = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with steady.begin():
+            yield steady
 
 
 def named(connection: Connection, names: Sequence[str] | None = None) -> tuple[NamedSeries, ...]:

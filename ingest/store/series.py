@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from ingest.domain.bar_size import BarSize
 from ingest.domain.series import Origin, Series
 from ingest.domain.what import WhatToShow
-from ingest.errors import SeriesBusy
+from ingest.errors import DatabaseError, SeriesBusy
 from ingest.store import instruments
 from ingest.store.sql import statement
 from ingest.store.tables import instruments as instrument_table
@@ -107,9 +107,15 @@ def listing(
 
 
 def hold(connection: Connection, series_ids: Collection[int]) -> dict[int, int]:
-    """Keep other loaders off these series until the transaction ends; gives the present epoch of each."""
+    """Keep other loaders off these series until the transaction ends; gives the present epoch of each.
+
+    Raises DatabaseError when one is not in the database.
+    """
     found = connection.execute(statement("series_hold"), {"series_ids": sorted(series_ids)})
-    return {row.id: row.epoch for row in found}
+    epochs = {row.id: row.epoch for row in found}
+    if unknown := sorted(set(series_ids) - set(epochs)):
+        raise DatabaseError(f"The database has no series {', '.join(map(str, unknown))}.", hint="Run it again.")
+    return epochs
 
 
 def open_epoch(connection: Connection, series_id: int) -> int:
@@ -121,7 +127,8 @@ def open_epoch(connection: Connection, series_id: int) -> int:
 def try_lock(connection: Connection, series_id: int) -> LockHolder | None:
     """Take the series for this session, over all its transactions; None means it is ours, else who has it.
 
-    The lock ends with `unlock` or with the session, not with a commit: keep the connection for as long as it is held.
+    The lock ends with `unlock` or with the session, not with a commit: keep the connection for as long as it is held,
+    and commit on it, so that the session does not sit in a transaction meanwhile.
     """
     keys = {"space": _LOCK_SPACE, "series_id": series_id}
     for _ in range(3):  # a holder may leave between the two questions

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest.errors import DatabaseUnreachable
+from ingest.errors import DatabaseError, DatabaseUnreachable
 from ingest.store.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +182,27 @@ def test_a_folder_that_only_its_owner_may_enter_stays_closed_to_others(new_home:
 def test_an_ordinary_users_server_runs_as_that_user(new_home: Path) -> None:
     end(user_of(new_home, USE_AS_SOMEBODY))
     assert not is_running(new_home)
+
+
+def test_a_home_with_blanks_and_a_port_in_the_environment_works(
+    new_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "6543")
+    with EmbeddedServer.start(new_home / "Application Support") as server:
+        monkeypatch.setenv("PGPORT", "6544")
+        assert answers(server)
+
+
+def test_data_of_a_postgresql_that_is_not_installed_is_left_alone(new_home: Path) -> None:
+    (new_home / "postgres" / "data").mkdir(parents=True)
+    (new_home / "postgres" / "data" / "PG_VERSION").write_text("11\n")
+    with pytest.raises(DatabaseError, match=r"was made by PostgreSQL 11; installed are \[16, 18\]"):
+        EmbeddedServer.start(new_home)
+
+
+def test_a_path_the_start_command_cannot_take_is_refused(new_home: Path) -> None:
+    with pytest.raises(DatabaseUnreachable, match=r"has '\$' in its path"):
+        EmbeddedServer.start(new_home / "$HOME")
 
 
 def test_a_home_that_cannot_be_written_is_named_in_one_line(home: Path) -> None:
