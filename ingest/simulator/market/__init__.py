@@ -1,13 +1,20 @@
 """What the simulated Gateway knows of the world: contracts, sessions and bars."""
 
+from pathlib import Path
+
 from ingest.simulator.market.types import Market
 
 
 def open_market(spec: str, seed: int) -> Market:
-    """The market named by `spec`: "synthetic", or the path of a file or folder of bars to replay."""
+    """The market named by `spec`: "synthetic", or the path of a file or folder of bars to replay (any seed will do).
+
+    Raises `MalformedFile`, naming file and column, or `FileNotFoundError`.
+    """
     # Calendars and pandas are slow to import, and whoever only needs the values should not wait for them.
     if spec == "synthetic":
         from ingest.simulator.market.synthetic.market import SyntheticMarket
 
         return SyntheticMarket(seed)
-    raise ValueError(f"no such market: {spec}")
+    from ingest.simulator.market.replay.market import ReplayMarket
+
+    return ReplayMarket(Path(spec))

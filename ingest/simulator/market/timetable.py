@@ -31,6 +31,17 @@ TORONTO = "America/Toronto"
 _EPOCH = date(1970, 1, 1)
 
 
+#: The four edges of a usual session as hours after the midnight that begins its date, and the zone of that clock.
+_USUAL: dict[Venue, tuple[str, tuple[float, float, float, float]]] = {
+    "US": (NEW_YORK, (4, 9.5, 16, 20)),
+    "US_REGULAR": (NEW_YORK, (9.5, 9.5, 16, 16)),
+    "TORONTO": (TORONTO, (9.5, 9.5, 16, 16)),
+    "CME": (CHICAGO, (-7, 8.5, 16, 16)),
+    "FOREX": (NEW_YORK, (-6.75, -6.75, 17, 17)),
+    "CRYPTO": ("UTC", (0, 0, 24, 24)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Timetable:
     """`day` is days since 1970-01-01, ascending; `edges` is `[sessions, 4]` in epoch seconds, ascending in each row."""
@@ -79,6 +90,17 @@ def seconds_of(instants: pd.DatetimeIndex) -> Ints:
     return naive.astype("datetime64[s]").astype(np.int64)
 
 
+def usual(venue: Venue, day: Ints) -> Timetable:
+    """Sessions of the usual hours on these days, whatever any calendar says of them."""
+    zone, hours = _USUAL[venue]
+    return Timetable(day, np.stack([wall(day, hour, zone) for hour in hours], axis=1))
+
+
+def zone_of(venue: Venue) -> str:
+    """The zone whose dates name the venue's sessions."""
+    return _USUAL[venue][0]
+
+
 @cache
 def timetable(venue: Venue) -> Timetable:
     """The venue's sessions from `FIRST_DAY` to `LAST_DAY`."""
@@ -91,11 +113,11 @@ def timetable(venue: Venue) -> Timetable:
             return _regular_only(*_calendar("XTSE"))
         case "CME":
             return _cme()
-        case "FOREX":
-            return _forex()
-        case "CRYPTO":
+        case "FOREX":  # Monday to Friday, holidays included
             day = _every_day()
-            return _regular_only(day, day * DAY_SECONDS, (day + 1) * DAY_SECONDS)
+            return usual(venue, day[weekday(day) < 5])
+        case "CRYPTO":
+            return usual(venue, _every_day())
 
 
 def _every_day() -> Ints:
@@ -120,24 +142,17 @@ def _regular_only(day: Ints, opens: Ints, closes: Ints) -> Timetable:
 def _us_stocks() -> Timetable:
     """04:00 to 20:00 around the regular session; after an early close trading ends at 17:00."""
     day, opens, closes = _calendar("XNYS")
-    early = closes < wall(day, 16, NEW_YORK)
-    ends = np.where(early, wall(day, 17, NEW_YORK), wall(day, 20, NEW_YORK))
-    return Timetable(day, np.stack([wall(day, 4, NEW_YORK), opens, closes, ends], axis=1))
+    hours = usual("US", day).edges
+    ends = np.where(closes < hours[:, 2], wall(day, 17, NEW_YORK), hours[:, 3])
+    return Timetable(day, np.stack([hours[:, 0], opens, closes, ends], axis=1))
 
 
 def _cme() -> Timetable:
     """17:00 of the day before to 16:00 Chicago. The calendar runs to 17:00: it ignores the daily hour of rest."""
     day, _, calendar_close = _calendar("CMES")
-    closes = np.minimum(calendar_close, wall(day, 16, CHICAGO))
-    opens = np.minimum(wall(day, 8.5, CHICAGO), closes)
-    return Timetable(day, np.stack([wall(day, -7, CHICAGO), opens, closes, closes], axis=1))
-
-
-def _forex() -> Timetable:
-    """17:15 New York of the day before to 17:00, Monday to Friday, holidays included."""
-    day = _every_day()
-    day = day[weekday(day) < 5]
-    return _regular_only(day, wall(day, -6.75, NEW_YORK), wall(day, 17, NEW_YORK))
+    hours = usual("CME", day).edges
+    closes = np.minimum(calendar_close, hours[:, 3])
+    return Timetable(day, np.stack([hours[:, 0], np.minimum(hours[:, 1], closes), closes, closes], axis=1))
 
 
 def weekday(day: Ints) -> Ints:

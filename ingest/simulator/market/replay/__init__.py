@@ -1,0 +1,1 @@
+"""A market that tells again what a file of bars says."""
