@@ -116,10 +116,10 @@ def _former(connection: Connection, instrument_ids: set[int]) -> dict[int, tuple
 
 def _extents(connection: Connection, name: str, rows: Mapping[SeriesRow, Window | None]) -> dict[int, Extent]:
     bars = metadata.tables[f"{metadata.schema}.{name}"].c
-    wanted = func.unnest(
+    spans = func.unnest(
         _array("ids", Integer()), _array("epochs", Integer()), _moments("starts"), _moments("ends")
     ).table_valued("series_id", "epoch", "starts", "ends")
-    asked = wanted.alias("asked").c
+    asked = spans.render_derived(name="asked").c
     query = (
         select(asked.series_id, func.count(), func.min(bars.ts), func.max(bars.ts))
         .where(bars.series_id == asked.series_id, bars.epoch == asked.epoch)
