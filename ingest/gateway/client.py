@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import structlog
+from ibapi.contract import ContractDetails
 
 from ingest.clock import Clock
 from ingest.domain.answer import GatewayLogin, HistoricalAnswer, RequestRecord
@@ -25,7 +26,7 @@ from ingest.domain.request import Duration, HistoricalRequest
 from ingest.domain.request import Session as TradingSession
 from ingest.domain.series import Origin, Series
 from ingest.domain.window import Window
-from ingest.errors import GatewayLost, GatewayRefused, GatewayUnreachable, RequestRefused, UsageError
+from ingest.errors import GatewayLost, GatewayRefused, GatewayUnreachable, RequestRefused, RequestTimedOut, UsageError
 from ingest.gateway import questions
 from ingest.gateway.address import Deadlines, GatewayAddress
 from ingest.gateway.answers import ContractsCollector, SymbolsCollector
@@ -158,21 +159,12 @@ class Gateway:
 
         Raises RequestRefused (an ambiguous query among others), RequestTimedOut, GatewayLost.
         """
-        async with self._pacer.slot(RequestCost.of_lookup()):
-            session, request_id = self.session, next_request_id()
-            frame = session.encoder.contract_details(request_id, query_contract(query))
-            try:
-                found = await session.ask(
-                    request_id,
-                    frame,
-                    ContractsCollector(),
-                    asked=f"Contract details of {query}",
-                    seconds=self._deadlines.lookup,
-                )
-            except RequestRefused as error:
-                if error.code == 200 and error.permanent and "ambiguous" not in error.text:
-                    return ()
-                raise
+        try:
+            found = await self._look_up(query)
+        except RequestRefused as error:
+            if error.code == 200 and error.permanent and "ambiguous" not in error.text:
+                return ()
+            raise
         instruments = tuple(found_instrument(details, query) for details in found)
         if query.sec_type == "ETF" and not query.con_id:
             return tuple(one for one in instruments if not one.stock_type or one.stock_type in _FUND_TYPES)
@@ -221,6 +213,23 @@ class Gateway:
         """
         answered = await self._ask(questions.schedule(series, end, duration, self._deadlines.schedule))
         return answered.answer or ()
+
+    async def _look_up(self, query: InstrumentQuery) -> tuple[ContractDetails, ...]:
+        async with self._pacer.slot(RequestCost.of_lookup()):
+            session, request_id = self.session, next_request_id()
+            frame = session.encoder.contract_details(request_id, query_contract(query))
+            try:
+                return await session.ask(
+                    request_id,
+                    frame,
+                    ContractsCollector(),
+                    asked=f"Contract details of {query}",
+                    seconds=self._deadlines.lookup,
+                )
+            except (RequestTimedOut, asyncio.CancelledError):
+                if cancel := session.encoder.cancel_contract_details(request_id):
+                    session.tell(cancel)
+                raise
 
     async def _ask(self, inquiry: Inquiry[T]) -> Answered[T]:
         async with self._pacer.slot(inquiry.cost):

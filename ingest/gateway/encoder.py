@@ -14,6 +14,7 @@ from ingest.gateway.faults import Reaction
 
 SCHEDULE = "SCHEDULE"
 _EPOCH_SECONDS = 2  # formatDate: no zone names, no DST folds, no warning 2174; daily bars stay yyyymmdd
+_CANCEL_CONTRACTS_FROM = 215
 _ONE_DAY = "1 day"  # the only bar size SCHEDULE takes (10295)
 
 
@@ -41,6 +42,12 @@ class Encoder:
 
     def contract_details(self, request_id: int, contract: Any) -> bytes:
         return self._written("reqContractDetails", request_id, contract)
+
+    def cancel_contract_details(self, request_id: int) -> bytes | None:
+        """None below 215, where nothing can cancel them."""
+        if self._client.serverVersion() < _CANCEL_CONTRACTS_FROM:
+            return None
+        return self._written("cancelContractData", request_id)
 
     def matching_symbols(self, request_id: int, pattern: str) -> bytes:
         return self._written("reqMatchingSymbols", request_id, pattern)

@@ -2,7 +2,8 @@
 
 For bars of 30 seconds or less, and always for head timestamps (IB Campus, "Pacing Violations for Small Bars"):
 no identical request within 15 s; no sixth request for one contract, exchange and tick type within 2 s; no more than 60
-within 600 s, where BID_ASK counts twice. For all: 50 open historical requests, 50 messages a second.
+within 600 s. BID_ASK "is counted twice", which is taken for every count. For all requests: 50 open historical ones, 50
+messages a second.
 
 IB does not say whether a request exactly 600 s old still counts, nor when its clock reads; so every window is taken as
 closed and widened by `guard`. Times are any seconds that only grow. One pacer serves all clients of one login, the only
@@ -28,7 +29,7 @@ class PacingRules:
     """IB's numbers, and how far to stay away from them. `guard` is seconds, on the clock that the pacer is given."""
 
     identical_seconds: float = 15.0
-    burst_count: int = 5
+    burst_units: int = 5
     burst_seconds: float = 2.0
     budget_units: int = 60
     budget_seconds: float = 600.0
@@ -113,7 +114,7 @@ class Pacer:
     _paused_until: float = -math.inf
     _spent: deque[tuple[float, int]] = field(default_factory=deque)
     _identical: dict[Hashable, float] = field(default_factory=dict)
-    _bursts: dict[Hashable, list[float]] = field(default_factory=dict)
+    _bursts: dict[Hashable, list[tuple[float, int]]] = field(default_factory=dict)
     _messages: deque[float] = field(default_factory=deque)
     _searched_at: float = -math.inf
 
@@ -171,20 +172,21 @@ class Pacer:
         return -math.inf if last is None else self._after(last, self.rules.identical_seconds)
 
     def _burst_free(self, cost: RequestCost) -> float:
-        times = self._bursts.get(cost.product, ())
-        if len(times) < self.rules.burst_count:
-            return -math.inf
-        return self._after(times[-self.rules.burst_count], self.rules.burst_seconds)
+        return self._room(self._bursts.get(cost.product, ()), cost, self.rules.burst_units, self.rules.burst_seconds)
 
     def _budget_free(self, cost: RequestCost) -> float:
-        """When enough of the oldest spending has left the window for this cost to fit."""
-        excess = sum(units for _, units in self._spent) + cost.units - self.rules.budget_units
+        return self._room(self._spent, cost, self.rules.budget_units, self.rules.budget_seconds)
+
+    def _room(self, spent: Iterable[tuple[float, int]], cost: RequestCost, limit: int, seconds: float) -> float:
+        """When enough of the oldest spending has left a window for this cost to fit."""
+        spent = tuple(spent)
+        excess = sum(units for _, units in spent) + cost.units - limit
         free = -math.inf
-        for sent_at, units in self._spent:
+        for sent_at, units in spent:
             if excess <= 0:
                 break
             excess -= units
-            free = self._after(sent_at, self.rules.budget_seconds)
+            free = self._after(sent_at, seconds)
         return free
 
     def _after(self, moment: float, seconds: float) -> float:
@@ -198,8 +200,8 @@ class Pacer:
         else:
             self._spent.append((now, cost.units))
         self._identical[cost.identity] = max(now, self._identical.get(cost.identity, -math.inf))
-        times = sorted([*self._bursts.get(cost.product, ()), now])
-        self._bursts[cost.product] = times[-self.rules.burst_count :]
+        burst = sorted([*self._bursts.get(cost.product, ()), (now, cost.units)])
+        self._bursts[cost.product] = burst[-self.rules.burst_units :]
 
     def _forget(self, now: float) -> None:
         """Drop what no rule can look at any more, so that memory stays bounded by the windows."""
@@ -211,7 +213,7 @@ class Pacer:
         stale = [key for key, at in self._identical.items() if at + rules.identical_seconds + rules.guard < now]
         for key in stale:
             del self._identical[key]
-        quiet = [key for key, times in self._bursts.items() if times[-1] + rules.burst_seconds + rules.guard < now]
+        quiet = [key for key, burst in self._bursts.items() if burst[-1][0] + rules.burst_seconds + rules.guard < now]
         for key in quiet:
             del self._bursts[key]
 

@@ -176,7 +176,7 @@ class Transport(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 -- whatever one frame does, the next ones are still wanted
             self.traffic.dead_letters += 1
             self.traffic.letters.append(DeadLetter(payload, repr(error)))
-            _log.exception("gateway.frame_unreadable", size=len(payload), head=payload[:_SHOWN_BYTES])
+            _log.error("gateway.frame_unreadable", why=repr(error), size=len(payload), head=payload[:_SHOWN_BYTES])
 
     def _epitaph(self, error: Exception | None) -> GatewayLost:
         if self._broken is not None:

@@ -92,7 +92,8 @@ def broken_rules(sent: list[Sent], *, open_limit: int = 50, rate: int = 50) -> l
         if any(one.at - other.at <= 15 and other.wanted.cost.identity == one.wanted.cost.identity for other in small):
             broken.append(f"an identical request within 15 s at {one.at}")
         product = one.wanted.cost.product
-        if sum(one.at - other.at <= 2 and other.wanted.cost.product == product for other in small) > 4:
+        burst = [other for other in small if one.at - other.at <= 2 and other.wanted.cost.product == product]
+        if one.units + sum(other.units for other in burst) >= 6:
             broken.append(f"a sixth request for one contract within 2 s at {one.at}")
         still_open = [other for other in earlier if other.at + other.wanted.takes > one.at]
         if len(still_open) + 1 > open_limit:
@@ -155,5 +156,7 @@ def test_the_counter_itself_sees_every_rule_break() -> None:
     assert "identical" in broken_rules([at(0), at(15)])[0]
     heads = [at(0.3 * number, 0, "head") for number in range(6)]
     assert any("sixth" in one for one in broken_rules(heads))
+    quotes = [at(0.3 * number, 0, "bid_ask") for number in range(3)]
+    assert any("sixth" in one for one in broken_rules(quotes))
     assert "51 open" in broken_rules([at(0.1 * number, number, "minute", 100) for number in range(51)])[0]
     assert "messages" in broken_rules([at(0.0, number, "minute") for number in range(51)])[0]

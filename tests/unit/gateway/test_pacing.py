@@ -52,6 +52,14 @@ def test_a_sixth_request_for_one_contract_waits_for_the_two_seconds_to_pass() ->
     assert pacer.wait(1000.5, bars(Series(AAPL, BarSize.SEC_5, WhatToShow.BID))) == 0
 
 
+def test_bid_ask_counts_twice_in_the_burst_as_well() -> None:
+    pacer, quotes = Pacer(EXACT), Series(AAPL, BarSize.SEC_5, WhatToShow.BID_ASK)
+    for number in range(2):
+        assert pacer.wait(1000.0, bars(quotes, number)) == 0
+        pacer.sent(1000.0, bars(quotes, number))
+    assert pacer.wait(1000.0, bars(quotes, 2)) == pytest.approx(2.0)
+
+
 def test_the_guard_widens_every_window() -> None:
     pacer = Pacer(PacingRules(guard=2.0))
     pacer.sent(1000.0, bars(SECONDS))

@@ -15,9 +15,18 @@ from ibapi.scanner import ScannerSubscription
 from ingest.gateway.encoder import Encoder
 from ingest.gateway.frames import ALLOWED, PROTOBUF_OFFSET, ForbiddenMessage, check_read_only
 
-_REQUESTS = tuple(
-    "req cancel place exercise start replace query subscribe unsubscribe update calculate verify setServerLogLevel".split()
+_WRITING = (
+    "cancel",
+    "place",
+    "exercise",
+    "start",
+    "replace",
+    "subscribe",
+    "unsubscribe",
+    "update",
+    "setServerLogLevel",
 )
+_REQUESTS = ("req", "query", "calculate", "verify", *_WRITING)
 _OBJECTS: dict[str, Any] = {
     "contract": Contract,
     "order": Order,

@@ -1,0 +1,262 @@
+"""Connecting: to a gateway in any mood, and to everything that is none."""
+
+import asyncio
+import socket
+
+import pytest
+
+from ingest.domain.series import Origin
+from ingest.errors import GatewayError, GatewayLost, GatewayRefused, GatewayUnreachable
+from tests.gateway.conftest import REQUEST, Heard, gateway_at
+from tests.gateway.scripted import ACCOUNTS, NEXT_ID, Peer, bars, bars_end, error, framed, scripted, text
+
+
+async def refused(port: int, kind: type[GatewayError]) -> GatewayError:
+    """Connect and expect this; the message is one clear line with something to do."""
+    with pytest.raises(kind) as found:
+        await gateway_at(port).connect()
+    assert "\n" not in str(found.value)
+    assert found.value.hint
+    return found.value
+
+
+async def test_a_session_knows_whom_it_talks_to() -> None:
+    async def script(peer: Peer) -> None:
+        assert await peer.greeting() == b"API\0\0\0\0\x09v100..200"
+        await peer.send(text(200, "20240110 12:00:00 Mitteleuropäische Zeit"))
+        assert await peer.frame() == ["71", "2", "7", ""]
+        await peer.send(text(15, 1, "DU1,DU2,"), NEXT_ID)
+        await peer.closed()
+
+    async with scripted(script) as port, gateway_at(port) as gateway:
+        login = gateway.login
+        assert (login.name, login.accounts, login.client_id) == ("main", ("DU1", "DU2"), 7)
+        assert (login.server_version, gateway.server_version) == (200, 200)
+        assert login.connection_time == "20240110 12:00:00 Mitteleuropäische Zeit"
+        assert login.client_package == "nautilus-ibapi 10.46.1"
+        assert gateway.origin is Origin.LIVE
+
+
+async def test_simulated_accounts_make_everything_synthetic() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.frame()
+        await peer.send(text(15, 1, "SIM0000001"), NEXT_ID)
+        await peer.closed()
+
+    async with scripted(script) as port, gateway_at(port) as gateway:
+        assert gateway.origin is Origin.SYNTHETIC
+
+
+@pytest.mark.parametrize("piece", [1, 3, 7])
+async def test_a_handshake_and_a_start_in_pieces_are_put_together(piece: int) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.greeting()
+        await peer.send(text(200, "now"), piece=piece, pause=0.001)
+        await peer.frame()
+        await peer.send(ACCOUNTS, NEXT_ID, piece=piece, pause=0.001)
+        await peer.closed()
+
+    async with scripted(script) as port, gateway_at(port) as gateway:
+        assert gateway.login.accounts == ("DU1234567",)
+
+
+async def test_what_comes_glued_to_the_handshake_is_not_lost() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.greeting()
+        await peer.send(text(200, "now"), ACCOUNTS, NEXT_ID, error(-1, 2106, "HMDS data farm connection is OK:ushmds"))
+        await peer.closed()
+
+    heard = Heard()
+    async with scripted(script) as port, gateway_at(port, heard=heard) as gateway:
+        assert gateway.login.accounts == ("DU1234567",)
+        assert [one.code for one in heard.notices] == [2106]
+
+
+async def test_half_a_frame_glued_to_the_handshake_waits_for_its_rest() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.greeting()
+        stream = framed(text(200, "now"), ACCOUNTS, NEXT_ID)
+        await peer.write(stream[:20])
+        await peer.frame()
+        await peer.write(stream[20:])
+        await peer.closed()
+
+    async with scripted(script) as port, gateway_at(port) as gateway:
+        assert gateway.is_open
+
+
+async def test_nothing_there_is_said_with_what_to_start() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    found = await refused(port, GatewayUnreachable)
+    assert f"Nothing accepts connections at 127.0.0.1:{port}" in str(found)
+    assert "IB Gateway on 4001" in found.hint
+
+
+async def test_a_server_that_stays_silent_is_given_up_and_let_go() -> None:
+    let_go = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.closed()
+        let_go.set()
+
+    async with scripted(script) as port:
+        assert "did not answer for 3 s" in str(await refused(port, GatewayUnreachable))
+        await asyncio.wait_for(let_go.wait(), 1)
+
+
+async def test_a_server_that_hangs_up_at_once_is_told_from_one_that_is_not_there() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.greeting()
+
+    async with scripted(script) as port:
+        found = await refused(port, GatewayUnreachable)
+        assert "closed it without a word" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "an HTTP server"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "an SSH server"),
+        (b"HT", "another service"),
+        (b"\0\0\0\x05hello", "another service"),
+    ],
+)
+async def test_another_service_is_named(answer: bytes, name: str) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.write(answer)
+        await peer.greeting()
+
+    async with scripted(script) as port:
+        assert f"answers like {name}" in str(await refused(port, GatewayUnreachable))
+
+
+async def test_a_client_id_in_use_is_refused_with_its_code() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.frame()
+        await peer.send(error(-1, 326, "Unable to connect as the client id is already in use."))
+
+    async with scripted(script) as port:
+        found = await refused(port, GatewayRefused)
+        assert isinstance(found, GatewayRefused)
+        assert found.code == 326
+        assert "client id 7" in str(found)
+
+
+async def test_a_session_that_is_closed_before_it_starts_is_refused() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.frame()
+
+    async with scripted(script) as port:
+        assert "shook hands and then closed" in str(await refused(port, GatewayRefused))
+
+
+@pytest.mark.parametrize("sent", [[], [ACCOUNTS], [NEXT_ID]])
+async def test_a_session_that_never_starts_is_given_up(sent: list[bytes]) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.frame()
+        await peer.send(*sent)
+        await peer.closed()
+
+    async with scripted(script) as port:
+        assert "did not start the API within 3 s" in str(await refused(port, GatewayRefused))
+
+
+async def test_a_gateway_that_is_too_old_is_refused() -> None:
+    async with scripted(lambda peer: peer.welcome(157)) as port:
+        assert "speaks protocol version 157" in str(await refused(port, GatewayRefused))
+
+
+async def test_an_old_protocol_is_warned_about(capsys: pytest.CaptureFixture[str]) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start(174)
+        await peer.closed()
+
+    async with scripted(script) as port, gateway_at(port) as gateway:
+        assert gateway.server_version == 174
+    assert "gateway.old_protocol" in capsys.readouterr().out
+
+
+async def test_no_secret_or_account_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.closed()
+
+    async with scripted(script) as port, gateway_at(port):
+        pass
+    assert "DU1234567" not in capsys.readouterr().out
+
+
+async def test_two_gateways_with_different_caps_do_not_disturb_each_other() -> None:
+    offered: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        offered.append(await peer.greeting())
+        await peer.send(text(200, "now"))
+        await peer.frame()
+        await peer.send(ACCOUNTS, NEXT_ID)
+        await peer.closed()
+
+    async with scripted(script, script) as port, gateway_at(port, version=225), gateway_at(port, version=200):
+        assert [one[-3:] for one in offered] == [b"225", b"200"]
+
+
+async def test_connecting_twice_opens_one_session() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.closed()
+
+    async with scripted(script) as port:
+        gateway = gateway_at(port)
+        await asyncio.gather(gateway.connect(), gateway.connect())
+        await gateway.close()
+        await gateway.close()
+        with pytest.raises(GatewayLost, match="no session"):
+            await gateway.current_time()
+
+
+async def test_a_lost_gateway_is_found_again_by_waiting_and_ids_go_on() -> None:
+    ids: list[int] = []
+
+    async def answer(peer: Peer) -> None:
+        await peer.start()
+        ids.append(int((await peer.frame())[1]))
+        await peer.send(bars(ids[-1], 1704888000), bars_end(ids[-1]))
+
+    async def busy(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.frame()
+        await peer.send(error(-1, 326, "Unable to connect as the client id is already in use."))
+
+    async with scripted(answer, busy, busy, answer) as port:
+        gateway = gateway_at(port)
+        with pytest.raises(GatewayLost, match="Connect first"):
+            await gateway.wait_until_ready()
+        await gateway.connect()
+        first = await gateway.historical_bars(REQUEST, None, 3)
+        await asyncio.sleep(0.05)
+        assert not gateway.is_open
+        await asyncio.gather(gateway.wait_until_ready(), gateway.wait_until_ready())
+        second = await gateway.historical_bars(REQUEST, None, 3)
+        await gateway.close()
+    assert len(first.bars) == len(second.bars) == 1
+    assert ids[1] > ids[0]
+
+
+async def test_a_gateway_that_does_not_come_back_is_reported_after_a_while() -> None:
+    async def once(peer: Peer) -> None:
+        await peer.start()
+
+    async with scripted(once) as port:
+        gateway = gateway_at(port)
+        await gateway.connect()
+        await asyncio.sleep(0.05)
+    with pytest.raises(GatewayUnreachable):
+        await gateway.wait_until_ready()
+    await gateway.close()
