@@ -39,6 +39,14 @@ class HistoryAnswer:
     warning: tuple[int, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Under which id an answer goes out, and by how much its announced count is wrong."""
+
+    req_id: int
+    miscount: int = 0
+
+
 @dataclass(slots=True)
 class HistoryDesk:
     """Answers questions about the past from a market, remembering encoded rows."""
@@ -80,12 +88,12 @@ class HistoryDesk:
         )
 
     def answer(
-        self, version: int, contract: Contract, wanted: Wanted, window: Window, rows: EncodedBars
+        self, version: int, contract: Contract, wanted: Wanted, window: Window, rows: EncodedBars, *, told: Told
     ) -> HistoryAnswer:
         """Rows dressed as the answer to one request."""
-        zone_name, req_id = self.zone_name(version, contract), wanted.request.req_id
+        zone_name, req_id = self.zone_name(version, contract), told.req_id
         start, end = (stamp(version, at, zone_name) for at in (window.told_start, window.told_end))
-        head = answers.historical_head(version, req_id, rows.count, start, end)
+        head = answers.historical_head(version, req_id, rows.count + told.miscount, start, end)
         data = answers.historical_data(version, head, rows.rows)
         return HistoryAnswer(data, answers.historical_end(version, req_id, start, end), rows.count, rows.warning)
 

@@ -50,6 +50,20 @@ class Violation:
 
 
 @dataclass(slots=True)
+class Health:
+    """What of IB is out of reach at the moment. `mute`: the login itself is gone and nothing is answered at all."""
+
+    farms_down: set[str] = field(default_factory=set)
+    connected: bool = True
+    mute: bool = False
+    spurious_200: bool = False
+
+    @property
+    def has_history(self) -> bool:
+        return self.connected and "hmds" not in self.farms_down
+
+
+@dataclass(slots=True)
 class Login:
     """One Gateway session at IB and everything its clients have in common."""
 
@@ -59,6 +73,7 @@ class Login:
     log: EventLog
     desk: HistoryDesk = field(init=False)
     faults: FaultMatcher = field(init=False)
+    health: Health = field(default_factory=Health)
     ledger: PacingLedger = field(default_factory=PacingLedger)
     clients: dict[int, Client] = field(default_factory=dict)
     counters: Counter[str] = field(default_factory=Counter)
@@ -72,6 +87,12 @@ class Login:
     def violated(self, rule: str, client_id: int, req_id: int = -1) -> None:
         self.violations.append(Violation(rule, client_id, req_id, self.clock.now()))
         self.log.write("violation", rule=rule, client_id=client_id, req_id=req_id)
+
+    def broadcast(self, refusal: Refusal) -> None:
+        """Send a notice that belongs to no request to every client."""
+        self.log.write("broadcast", code=refusal.code, text=refusal.text)
+        for client in list(self.clients.values()):
+            self.notify(client, -1, (refusal.code, refusal.text))
 
     def tell(self, client: Client, req_id: int, refusal: Refusal) -> None:
         """Send an error."""

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ingest.simulator.faults.matching import Incoming
 from ingest.simulator.faults.script import Fault
 from ingest.simulator.login import Client
 from ingest.simulator.lookup import find_one
@@ -31,7 +32,10 @@ class Prepared:
 
 @dataclass(slots=True, eq=False)
 class Question:
-    """A request from its arrival until it is answered or cancelled. `facts` go into every log line about it."""
+    """A request from its arrival until it is answered or cancelled. `facts` go into every log line about it.
+
+    A deaf question is answered even after its cancellation was confirmed.
+    """
 
     client: Client
     req_id: int
@@ -40,6 +44,7 @@ class Question:
     facts: dict[str, object]
     large_bars: bool = False
     answered: bool = False
+    is_deaf: bool = False
     fault: Fault | None = None
     task: asyncio.Task[None] | None = None
     seq: int = field(default=0)
@@ -100,6 +105,14 @@ def named(contract: Contract, query: ContractQuery) -> tuple[str, str]:
     """Symbol and exchange as the history service writes them: the future by its own name, the rest by symbol."""
     symbol = contract.local_symbol if contract.sec_type in ("FUT", "OPT") else contract.symbol
     return symbol or contract.symbol, query.exchange or contract.exchange
+
+
+def incoming_of(
+    question: Question, contract: Contract, what: str, bar_size: str = "", window: tuple[float, float] | None = None
+) -> Incoming:
+    """The question as a fault sees it."""
+    client_id = question.client.client_id
+    return Incoming(question.message, client_id, contract.symbol, contract.sec_type, bar_size, what, window)
 
 
 def head_facts(request: HeadTimestampRequest) -> dict[str, object]:

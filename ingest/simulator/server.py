@@ -14,10 +14,13 @@ from types import TracebackType
 from typing import Self
 
 from ingest.simulator.clock import SimulatorClock
+from ingest.simulator.faults.script import Fault
 from ingest.simulator.hmds import HistoryService
+from ingest.simulator.incidents import play, play_on_schedule
 from ingest.simulator.log import EventLog, LogSink, to_stdout
 from ingest.simulator.login import Login, Violation
 from ingest.simulator.market.types import Market
+from ingest.simulator.pending import Pending
 from ingest.simulator.session import ClientSession
 from ingest.simulator.settings import ServerOptions
 
@@ -32,6 +35,7 @@ class RunningSimulator:
     port: int = 0
     _server: asyncio.Server | None = None
     _sessions: dict[asyncio.Task[None], ClientSession] = field(default_factory=dict)
+    _incidents: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -53,12 +57,38 @@ class RunningSimulator:
         return tuple(self.login.failures)
 
     @property
+    def pending(self) -> Pending:
+        return self.history.pending
+
+    @property
     def open_requests(self) -> int:
-        return len(self.history.open)
+        return len(self.pending.open)
 
     async def listen(self) -> None:
         self._server = await asyncio.start_server(self._accept, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def start_schedule(self) -> None:
+        """Arm the incidents of the fault script that have a time."""
+        for fault in self.login.options.faults.faults:
+            if fault.is_whole:
+                self._incidents.append(asyncio.ensure_future(play_on_schedule(self, fault)))
+
+    async def play(self, fault: Fault) -> None:
+        """Play an incident now; returns when it is over."""
+        await play(self, fault)
+
+    def drop_clients(self) -> None:
+        """Close every socket without a word."""
+        for session in list(self._sessions.values()):
+            session.writer.transport.abort()
+
+    async def restart(self, seconds: float) -> None:
+        """What happens every night: all sockets close, nobody listens for a while, then the same port answers again."""
+        await self._stop_listening()
+        await self.login.clock.sleep(seconds)
+        await self.listen()
+        self.login.log.write("restarted", port=self.port)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = ClientSession(self.login, self.history, reader, writer)
@@ -75,6 +105,12 @@ class RunningSimulator:
 
     async def close(self) -> None:
         """Stop listening and drop every client."""
+        for incident in self._incidents:
+            incident.cancel()
+        await asyncio.gather(*self._incidents, return_exceptions=True)
+        await self._stop_listening()
+
+    async def _stop_listening(self) -> None:
         if self._server is None:
             return
         self._server.close()
@@ -108,6 +144,7 @@ async def serve(options: ServerOptions, market: Market, clock: SimulatorClock, l
         accounts=list(options.accounts),
         time_scale=clock.scale,
     )
+    simulator.start_schedule()
     return simulator
 
 

@@ -1,31 +1,30 @@
-"""One client connection: handshake, start, then frame after frame until either side has had enough.
-
-Everything that leaves goes through one queue, so that an answer sent slowly on purpose is never torn by
-another.
-"""
+"""One client connection: handshake, start, then frame after frame until either side has had enough."""
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime
 
+from ingest.simulator import farms
 from ingest.simulator.faults.delivery import Delivery, last_words, whole
 from ingest.simulator.faults.matching import Incoming
 from ingest.simulator.faults.script import Fault
+from ingest.simulator.handshake import negotiate, welcoming
 from ingest.simulator.hmds import HistoryService
 from ingest.simulator.login import Login
 from ingest.simulator.manners import texts
 from ingest.simulator.manners.pacing import MessageRate
+from ingest.simulator.outbox import Outbox
 from ingest.simulator.questions import contract_facts
 from ingest.simulator.replies import address_of, reply
 from ingest.simulator.wire import answers
 from ingest.simulator.wire import requests as ask
 from ingest.simulator.wire.decode import decode
-from ingest.simulator.wire.framing import FrameBuffer, FramingError, welcome
-from ingest.simulator.wire.times import zone
-from ingest.simulator.wire.versions import OLDEST
+from ingest.simulator.wire.framing import FrameBuffer, FramingError
 
 _READ_BYTES = 65_536
 _STRIKES = 3
+
+#: IB's own ceiling of API clients on one Gateway.
+_MOST_CLIENTS = 32
 
 
 @dataclass(slots=True, eq=False)
@@ -39,21 +38,31 @@ class ClientSession:
     client_id: int = -1
     version: int = 0
     _buffer: FrameBuffer = field(default_factory=FrameBuffer)
-    _outgoing: asyncio.Queue[Delivery] = field(default_factory=asyncio.Queue)
+    _outbox: Outbox = field(init=False)
     _rate: MessageRate = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._outbox = Outbox(self.writer, self.login.clock)
         self._rate = MessageRate(self.login.options.message_rate)
+
+    def post(self, frames: bytes) -> None:
+        self.deliver(whole(frames))
+
+    def deliver(self, delivery: Delivery) -> None:
+        self._outbox.put(delivery)
+
+    def hang_up(self) -> None:
+        self.deliver(last_words(b""))
 
     async def run(self) -> None:
         """Serve the client until it leaves or is sent away."""
-        sending = asyncio.ensure_future(self._send())
+        sending = asyncio.ensure_future(self._outbox.run())
         try:
             if await self._greet():
                 await self._converse()
             # What was said last (a refusal, usually) still goes out.
-            await self._outgoing.join()
+            await self._outbox.emptied()
         except ConnectionError as error:
             self.login.log.write("connection_lost", client_id=self.client_id, error=repr(error))
         except FramingError as error:
@@ -64,63 +73,21 @@ class ClientSession:
             self._leave()
 
     def _leave(self) -> None:
-        self.history.forget(self)
+        self.history.pending.forget(self)
         if self.login.clients.get(self.client_id) is self:
             del self.login.clients[self.client_id]
             self.login.log.write("client_left", client_id=self.client_id)
         self.writer.close()
 
-    # Outgoing
-
-    def post(self, frames: bytes) -> None:
-        self.deliver(whole(frames))
-
-    def deliver(self, delivery: Delivery) -> None:
-        self._outgoing.put_nowait(delivery)
-
-    def hang_up(self) -> None:
-        self.deliver(last_words(b""))
-
-    async def _send(self) -> None:
-        while True:
-            delivery = await self._outgoing.get()
-            try:
-                await self._send_one(delivery)
-            except ConnectionError:
-                # The reading side notices as well and ends the session; what is queued has no reader any more.
-                self.writer.close()
-            finally:
-                self._outgoing.task_done()
-
-    async def _send_one(self, delivery: Delivery) -> None:
-        if self.writer.is_closing():
-            return
-        for piece, pause in delivery.pieces:
-            self.writer.write(piece)
-            await self.writer.drain()
-            if pause:
-                await self.login.clock.sleep(pause)
-        if delivery.then_close:
-            self.writer.close()
-
-    # Incoming
-
     async def _greet(self) -> bool:
-        """The handshake; false where the versions do not meet."""
+        """The handshake; false where it fails."""
         while (hello := self._buffer.hello()) is None:
             if not await self._receive():
                 return False
-        options = self.login.options
-        self.version = min(options.max_version, hello.most)
-        facts = {"offered": f"v{hello.least}..{hello.most}", "options": hello.options, "version": self.version}
-        if self.version < max(hello.least, OLDEST):
-            self.login.log.write("version_refused", **facts)
-            return False
-        self.login.log.write("handshake", **facts)
-        local = datetime.fromtimestamp(self.login.clock.now(), zone(options.time_zone))
-        place = options.connection_zone or options.time_zone
-        self.post(welcome(self.version, f"{local:%Y%m%d %H:%M:%S} {place}"))
-        return True
+        self.version = negotiate(self.login, hello)
+        if self.version:
+            self.deliver(welcoming(self.login, self.version))
+        return self.version > 0
 
     async def _receive(self) -> bool:
         data = await self.reader.read(_READ_BYTES)
@@ -137,14 +104,12 @@ class ClientSession:
 
     async def _within_rate(self) -> bool:
         """Count a message; false where it is refused for coming too fast."""
-        options, clock = self.login.options, self.login.clock
-        if options.message_rate_rule == "off":
+        rule, clock = self.login.options.message_rate_rule, self.login.clock
+        if rule == "off":
             return True
-        if options.message_rate_rule == "pace":
+        if rule == "pace":
             await clock.sleep(self._rate.wait_seconds(clock.now()))
-        if not self._rate.exceeded(clock.now()):
-            return True
-        if options.message_rate_rule == "pace":
+        if not self._rate.exceeded(clock.now()) or rule == "pace":
             return True
         self.login.violated("message_rate", self.client_id)
         self.login.tell(self, -1, texts.MESSAGE_RATE)
@@ -153,34 +118,69 @@ class ClientSession:
         return False
 
     def _hear(self, payload: bytes) -> None:
+        login = self.login
         try:
             request = decode(self.version, payload)
         except ask.MalformedRequest as error:
-            self.login.log.write("malformed_request", client_id=self.client_id, error=str(error))
-            self.login.tell(self, -1, texts.unreadable(str(error)))
+            login.log.write("malformed_request", client_id=self.client_id, error=str(error))
+            login.tell(self, -1, texts.unreadable(str(error)))
             return
         if isinstance(request, ask.StartApi):
-            self._begin(request)
+            self._start(request)
         elif self.client_id < 0:
             # A real Gateway has been seen to wedge over this; here it is only said.
-            self.login.log.write("message_before_start", request=type(request).__name__)
+            login.log.write("message_before_start", request=type(request).__name__)
+        elif login.health.mute:
+            self._log("unanswered", request, req_id=address_of(request))
         else:
             self._serve(request)
 
+    # Starting
+
+    def _start(self, request: ask.StartApi) -> None:
+        login = self.login
+        fault = login.faults.hit(Incoming("start", request.client_id))
+        if fault is not None:
+            self._log("fault", request, action=fault.action)
+            self._start_badly(request, fault)
+        elif request.client_id in login.clients or request.client_id < 0:
+            login.log.write("client_id_in_use", client_id=request.client_id)
+            self._send_away(texts.CLIENT_ID_IN_USE)
+        elif len(login.clients) >= _MOST_CLIENTS:
+            self.hang_up()
+        else:
+            self._begin(request)
+
+    def _start_badly(self, request: ask.StartApi, fault: Fault) -> None:
+        match fault.action:
+            case "client_id_in_use":
+                self._send_away(texts.CLIENT_ID_IN_USE)
+            case "error":
+                self._send_away(texts.Refusal(fault.code, fault.text))
+            case "drop":
+                self.hang_up()
+            case "delay":
+                self._later(fault.seconds, request)
+            case "notice":
+                self._begin(request)
+                self.login.notify(self, -1, (fault.code, fault.text))
+            case _:
+                return
+
+    def _send_away(self, refusal: texts.Refusal) -> None:
+        self.deliver(last_words(self.login.error_frame(self.version, -1, refusal.code, refusal.text)))
+
     def _begin(self, request: ask.StartApi) -> None:
         login, options = self.login, self.login.options
-        if request.client_id in login.clients or request.client_id < 0:
-            login.log.write("client_id_in_use", client_id=request.client_id)
-            refusal = texts.CLIENT_ID_IN_USE
-            self.deliver(last_words(login.error_frame(self.version, -1, refusal.code, refusal.text)))
-            return
         self.client_id = request.client_id
         login.clients[self.client_id] = self
         login.log.write("client_started", client_id=self.client_id, version=self.version)
         self.post(answers.managed_accounts(self.version, ",".join(options.accounts)))
         self.post(answers.next_valid_id(self.version, options.next_valid_id))
-        for notice in texts.FARM_NOTICES:
-            login.notify(self, -1, notice)
+        for notice in farms.greeting(login.health):
+            login.notify(self, -1, (notice.code, notice.text))
+
+    # Serving
 
     def _serve(self, request: ask.Request) -> None:
         match request:
@@ -194,31 +194,54 @@ class ClientSession:
             case ask.CancelHeadTimestamp(req_id):
                 self._log("cancel", request, req_id=req_id)
                 self.history.cancel(self, req_id, "head_timestamp")
+            case ask.ContractRequest(req_id, query):
+                self._log("request", request, req_id=req_id, contract=contract_facts(query))
+                self._look_up(request, Incoming("contract", self.client_id, query.symbol, query.sec_type))
+            case ask.MatchingSymbolsRequest(req_id, pattern):
+                self._log("request", request, req_id=req_id, pattern=pattern)
+                self._look_up(request, Incoming("symbols", self.client_id, pattern))
             case _:
-                self._answer(request)
+                self._log_small_talk(request)
+                self._reply(request)
 
-    def _answer(self, request: ask.Request) -> None:
-        login, req_id = self.login, address_of(request)
+    def _log_small_talk(self, request: ask.Request) -> None:
         match request:
-            case ask.OrderMessage(message_id):
-                login.log.write("order_refused", client_id=self.client_id, message_id=message_id, order_id=req_id)
+            case ask.OrderMessage(message_id, order_id):
+                self._log("order_refused", request, message_id=message_id, order_id=order_id)
             case ask.Unknown(message_id):
-                login.log.write("unknown_message", client_id=self.client_id, message_id=message_id)
-            case ask.ContractRequest():
-                self._log("request", request, req_id=req_id, contract=contract_facts(request.contract))
+                self._log("unknown_message", request, message_id=message_id)
             case _:
-                self._log("request", request, req_id=req_id)
-        fault = self._fault_for(request)
+                self._log("request", request, req_id=address_of(request))
+
+    def _look_up(self, request: ask.Request, incoming: Incoming) -> None:
+        """Contract and symbol look-ups need IB, and can be made to fail."""
+        health, req_id = self.login.health, address_of(request)
+        if not health.connected or "secdef" in health.farms_down:
+            self._log("unanswered", request, req_id=req_id)
+            if health.spurious_200:
+                self.login.tell(self, req_id, texts.NO_DEFINITION)
+            return
+        fault = self.login.faults.hit(incoming)
         if fault is None:
             self._reply(request)
-        elif fault.action == "error":
-            login.tell(self, req_id, texts.Refusal(fault.code, fault.text))
-        elif fault.action == "drop":
-            self.hang_up()
-        elif fault.action == "delay":
-            task = asyncio.ensure_future(self._reply_later(request, fault.seconds))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            return
+        self._log("fault", request, action=fault.action, req_id=req_id)
+        self._suffer(request, fault)
+
+    def _suffer(self, request: ask.Request, fault: Fault) -> None:
+        req_id = address_of(request)
+        match fault.action:
+            case "error":
+                self.login.tell(self, req_id, texts.Refusal(fault.code, fault.text))
+            case "drop":
+                self.hang_up()
+            case "delay":
+                self._later(fault.seconds, request)
+            case "notice":
+                self.login.notify(self, req_id, (fault.code, fault.text))
+                self._reply(request)
+            case _:
+                return
 
     def _reply(self, request: ask.Request) -> None:
         answer = reply(self.login, self, request)
@@ -227,23 +250,18 @@ class ClientSession:
         elif answer:
             self.post(answer)
 
-    async def _reply_later(self, request: ask.Request, seconds: float) -> None:
-        await self.login.clock.sleep(seconds)
-        self._reply(request)
+    def _later(self, seconds: float, request: ask.Request) -> None:
+        """Answer, or begin, after a while."""
+        task = asyncio.ensure_future(self._wait_and_go_on(seconds, request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def _fault_for(self, request: ask.Request) -> Fault | None:
-        """Contract and symbol look-ups can be made to fail; the rest of the small talk always works."""
-        match request:
-            case ask.ContractRequest(_, query):
-                incoming = Incoming("contract", self.client_id, query.symbol, query.sec_type)
-            case ask.MatchingSymbolsRequest(_, pattern):
-                incoming = Incoming("symbols", self.client_id, pattern)
-            case _:
-                return None
-        fault = self.login.faults.hit(incoming)
-        if fault is not None:
-            self._log("fault", request, action=fault.action, req_id=address_of(request))
-        return fault
+    async def _wait_and_go_on(self, seconds: float, request: ask.Request) -> None:
+        await self.login.clock.sleep(seconds)
+        if isinstance(request, ask.StartApi):
+            self._begin(request)
+        else:
+            self._reply(request)
 
     def _log(self, event: str, request: ask.Request, **facts: object) -> None:
         self.login.log.write(event, message=type(request).__name__, client_id=self.client_id, **facts)

@@ -1,9 +1,11 @@
 """Which fault, if any, a request runs into. Counting happens here, so the same requests always meet the same faults."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
-from ingest.simulator.faults.script import Fault, FaultScript, Match
+from ingest.simulator.faults.actions import default_messages
+from ingest.simulator.faults.script import Fault, FaultScript
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,9 @@ class Incoming:
     bar_size: str = ""
     what: str = ""
     window: tuple[float, float] | None = None
+
+    def as_message(self, message: str) -> Self:
+        return replace(self, message=message)
 
 
 @dataclass(slots=True)
@@ -41,21 +46,24 @@ class FaultMatcher:
         self._armed = [
             _Armed(fault, dice=random.Random(fault.match.seed))  # noqa: S311
             for fault in self.script.faults
+            if not fault.is_whole
         ]
 
     def hit(self, incoming: Incoming) -> Fault | None:
         """The first fault in the script that this request runs into. Every fault it fits counts it."""
         found = None
         for armed in self._armed:
-            if _fits(armed.fault.match, incoming) and _strikes(armed) and found is None:
+            if _fits(armed.fault, incoming) and _strikes(armed) and found is None:
                 armed.hits += 1
                 found = armed.fault
         return found
 
 
-def _fits(match: Match, incoming: Incoming) -> bool:
+def _fits(fault: Fault, incoming: Incoming) -> bool:
+    match = fault.match
+    if incoming.message not in ((match.message,) if match.message else default_messages(fault.action)):
+        return False
     wanted = (
-        (match.message, incoming.message),
         (match.symbol, incoming.symbol),
         (match.sec_type, incoming.sec_type),
         (match.bar_size, incoming.bar_size),

@@ -11,12 +11,6 @@ class Refusal:
     text: str
 
 
-FARM_NOTICES: tuple[tuple[int, str], ...] = (
-    (2104, "Market data farm connection is OK:usfarm"),
-    (2106, "HMDS data farm connection is OK:ushmds"),
-    (2158, "Sec-def data farm connection is OK:secdefnj"),
-)
-
 CLIENT_ID_IN_USE = Refusal(326, "Unable to connect as the client id is already in use. Retry with a unique client id.")
 MESSAGE_RATE = Refusal(100, "Max rate of messages per second has been exceeded.")
 NO_DEFINITION = Refusal(200, "No security definition has been found for the request")

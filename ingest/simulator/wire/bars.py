@@ -79,7 +79,9 @@ def _text(bars: Bars, style: BarStyle) -> bytes:
 def _rounded(price: npt.NDArray[np.float64], decimals: int) -> npt.NDArray[np.float64]:
     """The double nearest to the printed price, which is what a Gateway sends (321.8 is the 321.8 a client parses)."""
     scale = 10.0**decimals
-    rounded: npt.NDArray[np.float64] = np.rint(price * scale) / scale
+    # Faults send prices that overflow here; they become infinite, which is bad enough.
+    with np.errstate(over="ignore"):
+        rounded: npt.NDArray[np.float64] = np.rint(price * scale) / scale
     return rounded
 
 

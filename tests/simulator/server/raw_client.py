@@ -42,6 +42,13 @@ class RawClient:
         """A message with a binary id, usually protobuf."""
         self.writer.write(framed(struct.pack(">I", raw_id) + body))
 
+    def ask_time(self) -> None:
+        """reqCurrentTime: what is answered at once, behind everything already on its way."""
+        if self.version >= 213:
+            self.send_raw(249, b"")
+        else:
+            self.send(49, 1)
+
     async def frame(self, timeout_seconds: float = 5.0) -> bytes:
         """The next payload; raises on a closed socket or silence."""
         async with asyncio.timeout(timeout_seconds):

@@ -149,7 +149,7 @@ def _naive_protobuf(bars: Bars, style: BarStyle) -> bytes:
 @pytest.mark.parametrize("trades", [True, False])
 @pytest.mark.parametrize("volume", [1234.0, 0.0, 9390.73, 0.0001])
 def test_bars_are_written_as_one_at_a_time(dates: DateStyle, zone_name: str, trades: bool, volume: float) -> None:
-    bars = _sample(300, volume=volume, trades=trades)
+    bars = _sample(80, volume=volume, trades=trades)
     for divisor in (1, 100):
         text = BarStyle(dates, zone_name, 2, protobuf=False, volume_divisor=divisor)
         assert encode_bars(bars, text) == _naive_text(bars, text)

@@ -38,7 +38,7 @@ def test_a_script_is_read_into_values() -> None:
     [
         ("[[fault]]\naction = 'explode'", "fault 1: unknown action 'explode'"),
         ("[[fault]]\naction = 'silence'\nseconds = 3", "silence does not take seconds"),
-        ("[[fault]]\naction = 'error'\ncode = 162", "an error needs a code and a text"),
+        ("[[fault]]\naction = 'error'\ncode = 162", "error needs a code and a text"),
         ("[[fault]]\naction = 'drop'\nmatch = { colour = 'red' }", "match does not know colour"),
         ("[[fault]]\naction = 'drop'\nmatch = { message = 'orders' }", "unknown message 'orders'"),
         ("[[fault]]\naction = 'drop'\nmatch = { window = ['soon', 'later'] }", "'soon' is not an instant"),
