@@ -77,6 +77,7 @@ class Gateway:
         self._session: Session | None = None
         self._connecting = asyncio.Lock()
         self._wanted = False
+        self._search: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -90,17 +91,41 @@ class Gateway:
     async def connect(self) -> None:
         """Open a session, unless one is open. Raises GatewayUnreachable or GatewayRefused, one clear line each."""
         async with self._connecting:
-            await self._open()
+            if self.is_open:
+                return
+            client_package()
+            await self._close_session()
+            self._session = await Session.open(
+                self.address,
+                self._clock,
+                self._deadlines,
+                on_notice=self._on_notice,
+                on_violation=self._pacer.violated,
+            )
+            self._wanted = True
+            self._report()
 
     async def close(self) -> None:
         """Close the session; what is in flight ends with GatewayLost. Safe to call twice."""
         self._wanted = False
+        if self._search is not None:
+            self._search.cancel()
         async with self._connecting:
             await self._close_session()
 
     @property
     def is_open(self) -> bool:
         return self._session is not None and self._session.lost is None
+
+    @property
+    def connected_to_ib(self) -> bool:
+        """Whether TWS says that it reaches IB (1100 and 2110 deny it, 1101 and 1102 restore it)."""
+        return self._session is not None and self._session.lost is None and self._session.connectivity.line_is_up
+
+    @property
+    def farms(self) -> dict[str, bool]:
+        """IB's data farms that were heard of, as "history ushmds", and whether each works."""
+        return {f"{kind} {name}": works for (kind, name), works in self.session.connectivity.farms.items()}
 
     @property
     def session(self) -> Session:
@@ -235,37 +260,32 @@ class Gateway:
         async with self._pacer.slot(inquiry.cost):
             return await inquiry.ask(self.session, self.login, self._clock, self._on_record)
 
-    async def _open(self) -> None:
-        if self.is_open:
-            return
-        client_package()
-        await self._close_session()
-        self._session = await Session.open(
-            self.address,
-            self._clock,
-            self._deadlines,
-            on_notice=self._on_notice,
-            on_violation=self._pacer.violated,
-        )
-        self._wanted = True
-        self._report()
-
     async def _reconnect(self) -> None:
-        """Open a session again: at once, then after 1, 2, 4 … 60 s. A stale session may hold the client id (326)."""
+        """Open a session again; all who wait share one search and its outcome."""
+        if self._search is None or self._search.done():
+            self._search = asyncio.create_task(self._seek(), name="gateway-reconnect")
+            self._search.add_done_callback(_seen)
+        task = asyncio.current_task()
+        try:
+            await asyncio.shield(self._search)
+        except asyncio.CancelledError:
+            if task is not None and task.cancelling():
+                raise
+            raise GatewayLost(f"The session with {self.address} was closed.") from None
+
+    async def _seek(self) -> None:
+        """At once, then after 1, 2, 4 … 60 s. A stale session may hold the client id for a while (326)."""
         give_up_at = self._clock.monotonic() + self._deadlines.reconnect
         pause = 1.0
-        async with self._connecting:
-            while self._wanted:
-                try:
-                    await self._open()
-                except (GatewayUnreachable, GatewayRefused) as error:
-                    if self._clock.monotonic() + pause > give_up_at:
-                        raise
-                    _log.warning("gateway.reconnect_failed", why=error.message, retry_in_seconds=pause)
-                else:
-                    return
-                await self._clock.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        while True:
+            try:
+                return await self.connect()
+            except (GatewayUnreachable, GatewayRefused) as error:
+                if self._clock.monotonic() + pause > give_up_at:
+                    raise
+                _log.warning("gateway.reconnect_failed", why=error.message, retry_in_seconds=pause)
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _close_session(self) -> None:
         if self._session is not None:
@@ -288,3 +308,9 @@ class Gateway:
                 server_version=session.server_version,
                 hint="Below 175 volumes of US stocks come in lots of 100: update TWS and do not mix such bars.",
             )
+
+
+def _seen(search: "asyncio.Task[None]") -> None:
+    """Nobody may be left to hear of the search's failure."""
+    if not search.cancelled():
+        search.exception()

@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+NOON, LATER = 1704888000, 1704888060
+"""2024-01-10 12:00 and 12:01 UTC."""
+
+HMDS = "Historical Market Data Service error message:"
 WELCOME_TIME = "20240110 12:00:00 US/Eastern"
 ACCOUNTS, NEXT_ID = b"15\x001\x00DU1234567\x00", b"9\x001\x001\x00"
 
@@ -76,6 +80,7 @@ class Peer:
 
 
 Script = Callable[[Peer], Awaitable[object]]
+Reply = Callable[[Peer, int], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -105,3 +110,38 @@ async def scripted(*scripts: Script) -> AsyncIterator[int]:
 
 async def _play(script: Script, peer: Peer) -> object:
     return await script(peer)
+
+
+def replying(*replies: Reply, version: int = 200) -> Script:
+    """A gateway that starts well and then gives the n-th request the n-th reply."""
+
+    async def script(peer: Peer) -> None:
+        await peer.start(version)
+        for reply in replies:
+            fields = await peer.frame()
+            await reply(peer, int(fields[2] if fields[0] == "9" else fields[1]))
+        await peer.closed()
+
+    return script
+
+
+async def whole(peer: Peer, request_id: int) -> None:
+    await peer.send(bars(request_id, NOON, LATER), bars_end(request_id))
+
+
+def saying(code: int, message: str) -> Reply:
+    async def reply(peer: Peer, request_id: int) -> None:
+        await peer.send(error(request_id, code, message))
+
+    return reply
+
+
+def sending(make: Callable[[int], bytes], *, then_whole: bool = False) -> Reply:
+    """A reply made of raw bytes, length prefixes included."""
+
+    async def reply(peer: Peer, request_id: int) -> None:
+        await peer.write(make(request_id))
+        if then_whole:
+            await whole(peer, request_id)
+
+    return reply

@@ -257,6 +257,25 @@ async def test_a_gateway_that_does_not_come_back_is_reported_after_a_while() -> 
         gateway = gateway_at(port)
         await gateway.connect()
         await asyncio.sleep(0.05)
-    with pytest.raises(GatewayUnreachable):
-        await gateway.wait_until_ready()
+    began = gateway._clock.monotonic()
+    waiting = [gateway.wait_until_ready() for _ in range(8)]
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(one, GatewayUnreachable) for one in ended)
+    assert gateway._clock.monotonic() - began < 40, "all share one search of 30 s"
     await gateway.close()
+
+
+async def test_closing_ends_the_search_for_a_lost_gateway() -> None:
+    async def once(peer: Peer) -> None:
+        await peer.start()
+
+    async with scripted(once) as port:
+        gateway = gateway_at(port)
+        await gateway.connect()
+        await asyncio.sleep(0.05)
+    waiting = asyncio.create_task(gateway.wait_until_ready())
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(1):
+        await gateway.close()
+        with pytest.raises(GatewayLost, match="was closed"):
+            await waiting
