@@ -10,7 +10,8 @@ from ingest.errors import DatabaseError, DatabaseUnreachable, OriginConflict, Sc
 
 _INIT = "Run `ingest init`."
 _ORIGIN_CONSTRAINTS = ("requests_series_origin", "series_instrument_origin")
-_TRANSIENT = ("08", "40", "53", "55", "57")  # lost, serialization, resources, locks, shutting down or cancelled
+_LOST = ("08", "57P")  # the connection failed; the server shuts down or starts up
+_BUSY = ("40", "53", "55", "57")  # deadlock or serialization, resources, locks, cancelled by a time limit
 _SCHEMA = ("42P01", "42703", "3F000")  # no such table, column, schema
 
 
@@ -25,9 +26,11 @@ def translate(problem: BaseException, url: URL | None = None) -> DatabaseError:
         return SchemaMismatch(f"The database lacks what this program needs: {said}.", hint=_INIT)
     if state == "53100":
         return DatabaseError(f"The database's disk is full: {said}.", hint="Free some space and run it again.")
-    if state.startswith(_TRANSIENT) or (not state and isinstance(problem, psycopg.OperationalError)):
-        where = f" at {redacted(url)}" if url is not None else ""
+    where = f" at {redacted(url)}" if url is not None else ""
+    if state.startswith(_LOST) or (not state and isinstance(problem, psycopg.OperationalError)):
         return DatabaseUnreachable(f"The database{where} does not answer: {said}.", hint="Is it running? Try again.")
+    if state.startswith(_BUSY):
+        return DatabaseUnreachable(f"The database{where} cannot do it just now: {said}.", hint="Try again.")
     return DatabaseError(f"The database refused: {said}.")
 
 
