@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import structlog
-from ibapi.contract import ContractDetails
 
 from ingest.clock import Clock
 from ingest.domain.answer import GatewayLogin, HistoricalAnswer, RequestRecord
@@ -26,23 +25,21 @@ from ingest.domain.request import Duration, HistoricalRequest
 from ingest.domain.request import Session as TradingSession
 from ingest.domain.series import Origin, Series
 from ingest.domain.window import Window
-from ingest.errors import GatewayLost, GatewayRefused, GatewayUnreachable, RequestRefused, RequestTimedOut, UsageError
+from ingest.errors import GatewayLost, GatewayRefused, GatewayUnreachable, UsageError
 from ingest.gateway import questions
 from ingest.gateway.address import Deadlines, GatewayAddress
-from ingest.gateway.answers import ContractsCollector, SymbolsCollector
-from ingest.gateway.contracts import found_instrument, query_contract
 from ingest.gateway.distribution import client_package
 from ingest.gateway.events import SymbolMatch
 from ingest.gateway.gate import PacedGate
 from ingest.gateway.handshake import COMPLETE
 from ingest.gateway.inquiry import Answered, Inquiry, RecordListener
+from ingest.gateway.lookup import look_up, search
 from ingest.gateway.pacing import RequestCost
-from ingest.gateway.session import NoticeListener, Session, next_request_id
+from ingest.gateway.session import NoticeListener, Session
 
 T = TypeVar("T")
 _log = structlog.get_logger()
 _LONGEST_PAUSE_SECONDS = 60.0
-_FUND_TYPES = frozenset({"ETF", "ETC", "ETN", "ETP", "ETMF"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,30 +181,15 @@ class Gateway:
 
         Raises RequestRefused (an ambiguous query among others), RequestTimedOut, GatewayLost.
         """
-        try:
-            found = await self._look_up(query)
-        except RequestRefused as error:
-            if error.code == 200 and error.permanent and "ambiguous" not in error.text:
-                return ()
-            raise
-        instruments = tuple(found_instrument(details, query) for details in found)
-        if query.sec_type == "ETF" and not query.con_id:
-            return tuple(one for one in instruments if not one.stock_type or one.stock_type in _FUND_TYPES)
-        return instruments
+        async with self._pacer.slot(RequestCost.of_lookup()):
+            return await look_up(self.session, query, self._deadlines.lookup)
 
     async def matching_symbols(self, pattern: str) -> tuple[SymbolMatch, ...]:
         """Up to 16 instruments whose symbol or name begins like `pattern`. Paced to one a second."""
         if not pattern.strip():
             raise UsageError("A search needs some letters of a symbol or a name.")
         async with self._pacer.slot(RequestCost.of_search()):
-            session, request_id = self.session, next_request_id()
-            return await session.ask(
-                request_id,
-                session.encoder.matching_symbols(request_id, pattern.strip()),
-                SymbolsCollector(),
-                asked=f"A search for {pattern!r}",
-                seconds=self._deadlines.lookup,
-            )
+            return await search(self.session, pattern.strip(), self._deadlines.lookup)
 
     async def historical_bars(
         self, request: HistoricalRequest, window: Window | None, deadline_seconds: float
@@ -238,23 +220,6 @@ class Gateway:
         """
         answered = await self._ask(questions.schedule(series, end, duration, self._deadlines.schedule))
         return answered.answer or ()
-
-    async def _look_up(self, query: InstrumentQuery) -> tuple[ContractDetails, ...]:
-        async with self._pacer.slot(RequestCost.of_lookup()):
-            session, request_id = self.session, next_request_id()
-            frame = session.encoder.contract_details(request_id, query_contract(query))
-            try:
-                return await session.ask(
-                    request_id,
-                    frame,
-                    ContractsCollector(),
-                    asked=f"Contract details of {query}",
-                    seconds=self._deadlines.lookup,
-                )
-            except (RequestTimedOut, asyncio.CancelledError):
-                if cancel := session.encoder.cancel_contract_details(request_id):
-                    session.tell(cancel)
-                raise
 
     async def _ask(self, inquiry: Inquiry[T]) -> Answered[T]:
         async with self._pacer.slot(inquiry.cost):

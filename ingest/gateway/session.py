@@ -24,12 +24,12 @@ from ingest.gateway.decoder import Decoder, is_answer
 from ingest.gateway.encoder import Encoder
 from ingest.gateway.events import Accounts, Event, Message, NextId, ServerTime, Unknown
 from ingest.gateway.faults import Fault, Reaction, classify
+from ingest.gateway.pulse import Pulse
 from ingest.gateway.transport import Transport
 
 _log = structlog.get_logger()
 _FIRST_REQUEST_ID = 1_000_001  # far from order ids
 _request_ids = itertools.count(_FIRST_REQUEST_ID)
-_SPACING_SECONDS = 5.0  # gateways suppress current-time requests that come closer together
 
 T = TypeVar("T")
 NoticeListener = Callable[[Fault], None]
@@ -73,8 +73,7 @@ class Session:
         self._pending: dict[int, _Pending] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._next_id_seen = False
-        self._time_waiter: asyncio.Future[datetime] | None = None
-        self._last_time: tuple[float, datetime] | None = None
+        self._pulse = Pulse(clock, lambda: self.tell(self.encoder.current_time()), lambda: transport.traffic.frames_in)
         self._heartbeat: asyncio.Task[None] | None = None
         self._on_notice: NoticeListener | None = None
         self._on_violation: Callable[[], None] = _nobody
@@ -157,19 +156,9 @@ class Session:
             self.transport.send(frame)
 
     async def current_time(self, seconds: float) -> datetime:
-        """The gateway's clock. Calls that come too close together share one question or its answer."""
+        """The gateway's clock. Raises RequestTimedOut or GatewayLost."""
         self.check_open()
-        now = self._clock.monotonic()
-        if self._last_time is not None and now - self._last_time[0] < _SPACING_SECONDS:
-            return self._last_time[1]
-        if self._time_waiter is None or self._time_waiter.done():
-            self._time_waiter = asyncio.get_running_loop().create_future()
-            self.transport.send(self.encoder.current_time())
-        try:
-            async with self._clock.deadline(seconds):
-                return await asyncio.shield(self._time_waiter)
-        except TimeoutError:
-            raise RequestTimedOut(f"The gateway did not tell its time within {seconds:g} s.") from None
+        return await self._pulse.time(seconds)
 
     async def close(self) -> None:
         """End in order: whoever still waits gets GatewayLost."""
@@ -222,7 +211,7 @@ class Session:
                 self._next_id_seen = True
                 self._see_start()
             case ServerTime(moment=moment):
-                self._take_time(moment)
+                self._pulse.told(moment)
             case Unknown(message_id=message_id):
                 self.strays.unknown += 1
                 _log.debug("gateway.unknown_message", message_id=message_id)
@@ -290,11 +279,6 @@ class Session:
         if self.accounts and self._next_id_seen and not self._ready.done():
             self._ready.set_result(None)
 
-    def _take_time(self, moment: datetime) -> None:
-        self._last_time = (self._clock.monotonic(), moment)
-        if self._time_waiter is not None and not self._time_waiter.done():
-            self._time_waiter.set_result(moment)
-
     def _fail(self, request_id: int, error: GatewayError | RequestError) -> None:
         pending = self._pending.get(request_id)
         if pending is not None and not pending.answer.done():
@@ -305,20 +289,9 @@ class Session:
             self._fail(request_id, GatewayLost(f"{pending.asked}: {why}.", hint="It will be asked for again."))
 
     async def _beat(self) -> None:
-        """Notice a gateway that is gone while its socket looks alive: ask for the time whenever it has been silent."""
-        while self.lost is None:
-            frames = self.transport.traffic.frames_in
-            await self._clock.sleep(self._deadlines.heartbeat_interval)
-            if self.transport.traffic.frames_in != frames:
-                continue
-            try:
-                await self.current_time(self._deadlines.current_time)
-            except RequestTimedOut:
-                if self.transport.traffic.frames_in == frames:
-                    self._end(GatewayLost(f"The gateway at {self._address} has gone silent."))
-                    self.transport.abort()
-            except GatewayLost:
-                return
+        await self._pulse.beat(self._deadlines.heartbeat_interval, self._deadlines.current_time)
+        self._end(GatewayLost(f"The gateway at {self._address} has gone silent."))
+        self.transport.abort()
 
     def _end(self, error: GatewayLost) -> None:
         """The session is over: once, for whatever reason comes first."""
@@ -329,9 +302,7 @@ class Session:
         if not self._ready.done():
             self._ready.set_exception(self._closed_early())
             self._ready.exception()
-        if self._time_waiter is not None and not self._time_waiter.done():
-            self._time_waiter.set_exception(error)
-            self._time_waiter.exception()
+        self._pulse.stop(error)
         self._fail_all(error.message.rstrip("."))
         if self._heartbeat is not None:
             self._heartbeat.cancel()
