@@ -5,6 +5,7 @@ expired options are gone at once. A description that fits several contracts is f
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from ingest.simulator.manners import texts
@@ -26,15 +27,45 @@ _SAMPLES = 16
 def find(contracts: Sequence[Contract], query: ContractQuery, today: date) -> list[Contract]:
     """Every contract the description fits."""
     if query.con_id:
-        found = [one for one in contracts if one.con_id == query.con_id]
-        narrowed = [one for one in found if one.sec_type == query.sec_type]
-        found = narrowed or found
+        found = _by_id(contracts, query)
     elif query.symbol or query.local_symbol or query.sec_id or query.trading_class:
         found = [one for one in contracts if _fits(one, query)]
     else:
         found = []
     found = [one for one in found if _is_listed(one, query, today)]
     return [one for one in found if _reaches(one, query.exchange)]
+
+
+def _by_id(contracts: Sequence[Contract], query: ContractQuery) -> list[Contract]:
+    """A continuous future goes by the id of its front contract, so the security type tells the two apart."""
+    found = [one for one in contracts if one.con_id == query.con_id]
+    if query.sec_type != "CONTFUT":
+        return [one for one in found if one.sec_type != "CONTFUT"]
+    return [one for one in contracts if one.sec_type == "CONTFUT" and any(_is_line_of(one, other) for other in found)]
+
+
+def _is_line_of(continuous: Contract, other: Contract) -> bool:
+    """Whether a contract is one of the futures a continuous one strings together, or that one itself."""
+    names = ("symbol", "exchange", "currency", "multiplier", "trading_class")
+    return all(getattr(continuous, name) == getattr(other, name) for name in names)
+
+
+def as_front(contracts: Sequence[Contract], contract: Contract, today: date) -> Contract:
+    """What IB shows of a continuous future: id, local symbol and expiry of the front contract."""
+    if contract.sec_type != "CONTFUT":
+        return contract
+    first = f"{today:%Y%m%d}"
+    line = [one for one in contracts if one.sec_type == "FUT" and one.expiry >= first and _is_line_of(contract, one)]
+    if not line:
+        return contract
+    front = min(line, key=lambda one: one.expiry)
+    return replace(
+        contract,
+        con_id=front.con_id,
+        local_symbol=front.local_symbol,
+        expiry=front.expiry,
+        contract_month=front.contract_month,
+    )
 
 
 def find_one(contracts: Sequence[Contract], query: ContractQuery, today: date) -> Contract | texts.Refusal:
@@ -101,22 +132,24 @@ def _derivatives(contracts: Sequence[Contract], under: Contract) -> tuple[str, .
 
 def describe(market: Market, contract: Contract, exchange: str, now: float) -> ContractDetails:
     """A contract's details as of `now`."""
+    today = datetime.fromtimestamp(now, zone(contract.time_zone_id)).date()
+    shown = as_front(market.contracts(), contract, today)
     return ContractDetails(
-        contract,
+        shown,
         exchange or contract.exchange,
-        _last_trade(market, contract),
+        _last_trade(market, contract, shown.expiry),
         _hours(market, contract, now, use_rth=False),
         _hours(market, contract, now, use_rth=True),
     )
 
 
-def _last_trade(market: Market, contract: Contract) -> str:
+def _last_trade(market: Market, contract: Contract, expiry: str) -> str:
     """Date, time and zone of the last trade: the close of the regular session on the day of expiry."""
-    if not contract.expiry:
+    if not expiry:
         return ""
-    day = datetime.strptime(contract.expiry, "%Y%m%d").replace(tzinfo=UTC).date()
+    day = datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=UTC).date()
     sessions = market.sessions(contract, day, day, use_rth=True)
-    return stamp(NEWEST, sessions[-1].close, contract.time_zone_id) if sessions else contract.expiry
+    return stamp(NEWEST, sessions[-1].close, contract.time_zone_id) if sessions else expiry
 
 
 def _hours(market: Market, contract: Contract, now: float, *, use_rth: bool) -> str:

@@ -63,11 +63,6 @@ def contract_data(version: int, req_id: int, details: ContractDetails) -> bytes:
     return text_frame(version, 10, *_text_fields(version, req_id, details))
 
 
-def _sec_type(contract: Contract) -> str:
-    """A continuous future is described as the future it currently is."""
-    return "FUT" if contract.sec_type == "CONTFUT" else contract.sec_type
-
-
 def _rules(contract: Contract, kind: _Class) -> str:
     return ",".join([kind.rule] * len(contract.valid_exchanges.split(","))) if kind.rule else ""
 
@@ -76,7 +71,7 @@ def _text_fields(version: int, req_id: int, details: ContractDetails) -> list[ob
     c = details.contract
     kind = _CLASSES.get(c.sec_type, _DERIVATIVE)
     fields: list[object] = [] if version >= SIZE_RULES else [8]
-    fields += [req_id, c.symbol, _sec_type(c), details.last_trade]
+    fields += [req_id, c.symbol, c.sec_type, details.last_trade]
     fields += [c.expiry] if version >= LAST_TRADE_DATE else []
     fields += [tick_text(c.strike), c.right, details.exchange, c.currency, c.local_symbol, c.market_name]
     fields += [c.trading_class, c.con_id, tick_text(c.min_tick)]
@@ -99,7 +94,7 @@ def _contract_message(details: ContractDetails) -> bytes:
         (
             pb.integer(1, c.con_id),
             pb.string(2, c.symbol),
-            pb.string(3, _sec_type(c)),
+            pb.string(3, c.sec_type),
             pb.string(4, details.last_trade),
             pb.double(5, c.strike),
             pb.string(6, c.right),

@@ -243,11 +243,27 @@ async def test_an_expired_future_has_history_for_those_who_ask_for_expired_ones(
         assert (await _refusal(client, 1, **expired, end="20231214-18:00:00"))[0] == 200
 
 
-async def test_a_continuous_future_is_served_up_to_now(start: Start) -> None:
+@pytest.mark.parametrize("con_id", [551601561, 900])
+async def test_a_continuous_future_is_served_up_to_now_by_its_own_id_or_the_fronts(start: Start, con_id: int) -> None:
     started = await start()
     async with connected(started.port) as client:
-        rows = await _bars(client, 1, con_id=551601561, sec_type="CONTFUT", exchange="CME", end="", size="1 day")
+        rows = await _bars(client, 1, con_id=con_id, sec_type="CONTFUT", exchange="CME", end="", size="1 day")
     assert rows[-1][0] == "20240105"
+
+
+async def test_the_details_of_a_continuous_future_name_the_front_contract(start: Start) -> None:
+    started = await start()
+    async with connected(started.port) as client:
+        client.send(9, 8, 1, 0, "ES", "CONTFUT", "", "", "", "", "CME", "", "USD", "", "", 0, "", "", "")
+        fields = await client.fields()
+    assert fields[3:6] == ["CONTFUT", "20240315 15:00:00 US/Central", "20240315"]
+    assert (fields[10], fields[13]) == ("ESH4", "551601561")
+
+
+async def test_the_own_id_of_a_continuous_future_is_no_future(start: Start) -> None:
+    started = await start()
+    async with connected(started.port) as client:
+        assert (await _refusal(client, 1, con_id=900, sec_type="FUT", exchange="CME"))[0] == 200
 
 
 async def test_prices_have_the_decimals_of_the_tick(start: Start) -> None:

@@ -68,7 +68,7 @@ _ES = Contract(
 )
 ES_H4 = replace(_ES, con_id=551601561)
 ES_Z3 = replace(_ES, con_id=495512563, local_symbol="ESZ3", expiry="20231215", contract_month="202312")
-ES_CONT = replace(_ES, con_id=551601561, sec_type="CONTFUT")
+ES_CONT = replace(_ES, con_id=900, sec_type="CONTFUT", local_symbol="ES", expiry="", contract_month="")
 MISSING = Contract(7, "DULL", "STK", "SMART", "USD", local_symbol="DULL")
 
 
