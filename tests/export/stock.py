@@ -10,7 +10,6 @@ from ingest.domain.instrument import Instrument
 from ingest.domain.ledger import Entry, State
 from ingest.domain.series import Origin, Series
 from ingest.domain.what import WhatToShow
-from ingest.domain.window import Window
 from ingest.load import Settlement, load
 from ingest.store import series as series_store
 from ingest.store.series import SeriesRow
