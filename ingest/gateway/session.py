@@ -73,6 +73,7 @@ class Session:
         self._pending: dict[int, _Pending] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._next_id_seen = False
+        self._last_words = ""
         self._pulse = Pulse(clock, lambda: self.tell(self.encoder.current_time()), lambda: transport.traffic.frames_in)
         self._heartbeat: asyncio.Task[None] | None = None
         self._on_notice: NoticeListener | None = None
@@ -263,8 +264,10 @@ class Session:
             self.changed.set()
         if change is Change.LINE_RESTORED:
             self._fail_all("IB was unreachable for a while, and what was in flight may be lost")
-        if not self._ready.done() and fault.reaction is Reaction.OPERATOR:
-            self._ready.set_exception(self._refused(fault))
+        if not self._ready.done() and fault.ends_request:
+            self._last_words = f" after saying {fault.code} {fault.text!r}"
+            if fault.reaction is Reaction.OPERATOR:
+                self._ready.set_exception(self._refused(fault))
         if self._on_notice is not None:
             self._on_notice(fault)
 
@@ -310,7 +313,7 @@ class Session:
 
     def _closed_early(self) -> GatewayRefused:
         return GatewayRefused(
-            f"{self._address} shook hands and then closed the session.",
+            f"{self._address} shook hands and then closed the session{self._last_words}.",
             hint=f"Client id {self._address.client_id} may be in use (choose another), or this machine is not trusted.",
         )
 

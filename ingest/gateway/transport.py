@@ -85,7 +85,7 @@ class Transport(asyncio.Protocol):
         except TimeoutError:
             raise handshake.nothing_there(str(address), f"no answer within {seconds:g} s") from None
         except OSError as error:
-            raise handshake.nothing_there(str(address), error.strerror or str(error)) from error
+            raise handshake.nothing_there(str(address), _why(error)) from error
         return transport
 
     def start(self, consumer: Consumer, undertaker: Undertaker) -> None:
@@ -183,6 +183,14 @@ class Transport(asyncio.Protocol):
             return GatewayLost(self._broken.message, hint=self._broken.hint)
         why = f": {error}" if error else ""
         return GatewayLost(f"The gateway at {self._address} closed the session{why}.")
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, socket.gaierror):
+        return "the host name is unknown"
+    return error.strerror or str(error)
 
 
 def _keep_alive(sock: socket.socket) -> None:

@@ -5,8 +5,13 @@ import socket
 
 import pytest
 
+from ingest.clock import SystemClock
 from ingest.domain.series import Origin
 from ingest.errors import GatewayError, GatewayLost, GatewayRefused, GatewayUnreachable
+from ingest.gateway.address import GatewayAddress
+from ingest.gateway.client import Gateway
+from ingest.gateway.gate import PacedGate
+from ingest.gateway.pacing import Pacer
 from tests.gateway.conftest import REQUEST, Heard, gateway_at
 from tests.gateway.scripted import ACCOUNTS, NEXT_ID, Peer, bars, bars_end, error, framed, scripted, text
 
@@ -91,7 +96,7 @@ async def test_nothing_there_is_said_with_what_to_start() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     found = await refused(port, GatewayUnreachable)
-    assert f"Nothing accepts connections at 127.0.0.1:{port}" in str(found)
+    assert f"Nothing accepts connections at 127.0.0.1:{port} (connection refused)." in str(found)
     assert "IB Gateway on 4001" in found.hint
 
 
@@ -147,13 +152,24 @@ async def test_a_client_id_in_use_is_refused_with_its_code() -> None:
         assert "client id 7" in str(found)
 
 
-async def test_a_session_that_is_closed_before_it_starts_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("said", "words"), [([], "closed the session."), ([error(-1, 599, "Go away")], "after saying 599 'Go away'.")]
+)
+async def test_a_session_that_is_closed_before_it_starts_is_refused(said: list[bytes], words: str) -> None:
     async def script(peer: Peer) -> None:
         await peer.welcome()
         await peer.frame()
+        await peer.send(*said)
 
     async with scripted(script) as port:
-        assert "shook hands and then closed" in str(await refused(port, GatewayRefused))
+        assert words in str(await refused(port, GatewayRefused))
+
+
+async def test_a_host_nobody_knows_is_said() -> None:
+    clock = SystemClock()
+    gateway = Gateway(GatewayAddress(host="no-such-host.invalid"), clock, PacedGate(Pacer(), clock))
+    with pytest.raises(GatewayUnreachable, match=r"no-such-host\.invalid:4002 \(the host name is unknown\)"):
+        await gateway.connect()
 
 
 @pytest.mark.parametrize("sent", [[], [ACCOUNTS], [NEXT_ID]])
