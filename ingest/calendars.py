@@ -105,13 +105,19 @@ def _hours(hours: str, day: date, opens: datetime, closes: datetime) -> Window |
             return Window(opens, closes)
 
 
+@lru_cache(maxsize=64)
 def _schedule(market: str) -> list[tuple[date, datetime, datetime]]:
+    """Sessions as exchange_calendars has them, for as many of our years as it covers."""
     from exchange_calendars import get_calendar
 
-    listed: Any = type(get_calendar(market))
-    first = max(_FIRST, listed.bound_min().date()) if listed.bound_min() is not None else _FIRST
-    last = min(_LAST, listed.bound_max().date()) if listed.bound_max() is not None else _LAST
-    table: pd.DataFrame = get_calendar(market, start=first.isoformat(), end=last.isoformat()).schedule
+    try:
+        table: pd.DataFrame = get_calendar(market, start=_FIRST.isoformat(), end=_LAST.isoformat()).schedule
+    except ValueError:  # the calendar's bounds are narrower, and only an instance tells them
+        listed: Any = get_calendar(market)
+        first, last = listed.bound_min(), listed.bound_max()
+        start = max(_FIRST, first.date()) if first is not None else _FIRST
+        end = min(_LAST, last.date()) if last is not None else _LAST
+        table = get_calendar(market, start=start.isoformat(), end=end.isoformat()).schedule
     rows = zip(table.index, table["open"], table["close"], strict=True)
     return [(day.date(), opens.to_pydatetime(), closes.to_pydatetime()) for day, opens, closes in rows]
 

@@ -107,6 +107,21 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+class ExactSettings(Settings):
+    """Settings that are given whole: neither file nor environment has a say (the demo, benchmarks, tests)."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def load_settings() -> Settings:
     """Read file and environment. Raises SettingsError with one line per problem, each naming its key."""
     path = Path(os.environ.get("INGEST_CONFIG", "ingest.toml"))

@@ -3,28 +3,38 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from sqlalchemy import Engine
 
-from ingest.app.connecting import clock_of
+from ingest import feed
 from ingest.app.ordering import Wanted, orders_of
+from ingest.app.standing import ledgers_of, status_rows
 from ingest.cli.report import report_table
-from ingest.cli.running import run_on
-from ingest.cli.screen import configure_logs, show
+from ingest.cli.running import Orders, run_on
+from ingest.cli.screen import configure_logs, say, show
 from ingest.cli.status import status_table
-from ingest.clock import Clock
-from ingest.config import DatabaseSettings, GatewaySettings, Settings
+from ingest.clock import Clock, SystemClock
+from ingest.config import DatabaseSettings, ExactSettings, GatewaySettings, Settings
 from ingest.database import Database
 from ingest.domain.bar_size import BarSize
-from ingest.errors import EXIT_INCOMPLETE
+from ingest.errors import EXIT_INCOMPLETE, UsageError
+from ingest.export import Selection, export
 from ingest.gateway.client import Gateway
+from ingest.simulator.clock import SimulatorClock
+from ingest.simulator.market import open_market
+from ingest.simulator.server import serve
+from ingest.simulator.settings import ServerOptions
 from ingest.store import migrate
+from ingest.store import series as series_store
 from ingest.worker.lines import Order
 
+#: The demo plays on a fixed day, so that it looks the same to everybody.
+_NOW = datetime(2024, 6, 10, 12, 0, tzinfo=UTC)
 _START, _END = datetime(2024, 5, 13, tzinfo=UTC).date(), datetime(2024, 6, 8, tzinfo=UTC).date()
 _WANTED = (
     Wanted(("AAPL",), (BarSize.MIN_1, BarSize.DAY_1), _START, _END),
@@ -37,40 +47,72 @@ _WANTED = (
 async def demonstrate(folder: Path | None) -> int:
     """Run the demo in `folder` (None: a temporary one that is removed). Gives the exit code."""
     configure_logs(verbose=False)
-    home = (folder or Path(tempfile.mkdtemp(prefix="ingest-demo-"))).resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    if folder is not None and folder.exists() and any(folder.iterdir()) and not (folder / "home").exists():
+        raise UsageError(f"{folder} is not empty and not a demo's.", hint="Name a new folder, or none.")
+    place = (folder or Path(tempfile.mkdtemp(prefix="ingest-demo-"))).resolve()
+    place.mkdir(parents=True, exist_ok=True)
     try:
-        async with _simulator() as port:
+        async with _simulated_gateway() as port:
             gateway = GatewaySettings(port=port, login="demo")
-            settings = Settings(home=home / "home", gateway=gateway, database=DatabaseSettings())
-            return await _scenes(settings, home)
+            settings = ExactSettings(home=place / "home", gateway=gateway, database=DatabaseSettings())
+            return await _scenes(settings, place, SystemClock(start=_NOW))
     finally:
         if folder is None:
-            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            say(f"Database and snapshot are in {folder}.")
 
 
-async def _scenes(settings: Settings, home: Path) -> int:
-    _title(f"1. A private PostgreSQL in {settings.home}, and a simulated gateway on port {settings.gateway.port}")
-    clock = clock_of(settings)
+@asynccontextmanager
+async def _simulated_gateway() -> AsyncIterator[int]:
+    market = await asyncio.to_thread(open_market, "synthetic", 1)
+    clock = SimulatorClock(_NOW.timestamp())
+    async with await serve(ServerOptions(), market, clock, lambda _event: None) as simulator:
+        yield simulator.port
+
+
+async def _scenes(settings: Settings, place: Path, clock: Clock) -> int:
+    _title(f"1. A simulated IB Gateway on port {settings.gateway.port}, a private PostgreSQL in {settings.home}")
     with await asyncio.to_thread(Database.open, settings, checked=False) as database:
         await asyncio.to_thread(migrate.upgrade, database.engine)
-        _title("2. Backfill: a stock at 1 minute and 1 day, a future, a currency pair and an index")
+        _title("2. Backfill four weeks: a stock at 1 minute and 1 day, a future, a currency pair, an index")
         report = await run_on(settings, clock, database.engine, _all_orders(clock))
         show(report_table(report))
-        _title("3. What is held")
-        show(status_table(_status(database.engine, clock)))
+        _title("3. What is held, and whether the log of requests proves it")
+        unproved = await asyncio.to_thread(_stand, database.engine, clock)
         _title("4. A Parquet snapshot, and the two lines that read it back")
-        snapshot = await asyncio.to_thread(_export, database.engine, home / "snapshots", clock)
-    _read_back(snapshot)
-    return 0 if report.is_complete else EXIT_INCOMPLETE
+        selection = Selection(start=_START, end=_END)
+        snapshot = await asyncio.to_thread(export, database.engine, selection, place / "snapshots", clock=clock)
+    await asyncio.to_thread(_read_back, snapshot.path)
+    return 0 if report.is_complete and not unproved else EXIT_INCOMPLETE
 
 
-def _all_orders(clock: Clock):  # type: ignore[no-untyped-def]
+def _all_orders(clock: Clock) -> Orders:
     async def orders(gateway: Gateway, engine: Engine) -> Sequence[Order]:
         return [order for wanted in _WANTED for order in await orders_of(gateway, engine, wanted, clock)]
 
     return orders
 
 
+def _stand(engine: Engine, clock: Clock) -> int:
+    """Show the standing; gives how many stretches have no proof."""
+    with engine.connect() as connection:
+        rows = series_store.listing(connection)
+    show(status_table(status_rows(engine, rows, clock.now())))
+    unproved = sum(len(each.unproved) for each in ledgers_of(engine, rows, prove=True))
+    show(f"{unproved} stretches without proof." if unproved else "Every stretch is backed by a logged request.")
+    return unproved
+
+
+def _read_back(snapshot: Path) -> None:
+    console = Console(width=120, highlight=False)
+    console.print("[dim]>>>[/] from ingest import feed", soft_wrap=True)
+    console.print(
+        f'[dim]>>>[/] feed.bars("AAPL", "1m", "2024-06-07", "2024-06-08", source="{snapshot}")', soft_wrap=True
+    )
+    frame = feed.bars("AAPL", "1m", "2024-06-07", "2024-06-08", source=snapshot)
+    console.print(str(frame))
+
+
 def _title(text: str) -> None:
-    Console(width=120, highlight=False).print(f"\n[bold]{text}[/]")
+    Console(width=120, highlight=False, soft_wrap=True).print(f"\n[bold]{text}[/]")

@@ -24,7 +24,8 @@ class Window:
             value: datetime = getattr(self, name)
             if value.tzinfo is None:
                 raise ValueError(f"window {name} {value} has no time zone")
-            object.__setattr__(self, name, value.astimezone(UTC))
+            if value.tzinfo is not UTC:
+                object.__setattr__(self, name, value.astimezone(UTC))
         if self.start >= self.end:
             raise ValueError(f"window is empty: start {self.start} is not before end {self.end}")
 

@@ -12,7 +12,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +128,8 @@ class Cluster:
         Whoever has the lock knows that no server lives, so what a killed one left is swept away: PostgreSQL itself
         would stop at a pid file whose number now is another process's, as it does in containers after a restart.
         """
+        if self.sockets != self.folder:
+            _private_folder(self.sockets, self.account)
         for left in (self.postmaster_file, self.sockets / _SOCKET, self.sockets / f"{_SOCKET}.lock"):
             left.unlink(missing_ok=True)
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
@@ -137,6 +139,9 @@ class Cluster:
     def stop(self) -> None:
         """Stop the server: sessions are ended, transactions rolled back, the data written out."""
         self._pg_ctl("stop", "--wait", "--timeout", str(_STOP_SECONDS), "--mode", "fast")
+        if self.sockets != self.folder:
+            with suppress(OSError):  # somebody put a file there; the next start copes
+                self.sockets.rmdir()
 
     def running_sockets(self) -> Path | None:
         """The socket folder of the server that runs, from the file it keeps; None before it is ready."""

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text
 
 from ingest.app.connecting import clock_of, fill
 from ingest.app.ordering import order_of, series_of
-from ingest.config import GatewaySettings, PlanSettings, Settings
+from ingest.config import ExactSettings, GatewaySettings, PlanSettings, Settings
 from ingest.database import Database
 from ingest.domain.bar_size import BarSize
 from ingest.domain.instrument import Instrument
@@ -54,7 +54,7 @@ def measure(folder: Path, *, symbols: int, repeats: int) -> Rates:
     options = ("--latency", "0", "--pacing", "off", "--now", "2024-06-10T12:00:00Z", "--max-server-version", "200")
     with simulator(folder, *options) as sim:
         gateway = GatewaySettings(port=sim.port, concurrency=CONCURRENCY)
-        settings = Settings(home=folder, gateway=gateway, plan=PlanSettings(spans={"1 min": SPAN}))
+        settings = ExactSettings(home=folder, gateway=gateway, plan=PlanSettings(spans={"1 min": SPAN}))
         with Database.open(settings, checked=False) as database:
             migrate.upgrade(database.engine)
             return asyncio.run(_rounds(settings, database.engine, SYMBOLS[:symbols], repeats))

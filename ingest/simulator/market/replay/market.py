@@ -1,7 +1,7 @@
 """`ReplayMarket`: recorded bars, exactly as recorded at their own size and added up at coarser ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ingest.simulator.market.timetable import DAY_SECONDS, Timetable, day_number
 from ingest.simulator.market.types import BAR_SIZES, Bars, BarSize, Contract, Session
 
 FIRST_CON_ID = 950_000_001
+_MOST_DECIMALS = 10
 
 _IDENTITY = list(Identity.__slots__)
 
@@ -78,7 +79,18 @@ def _recording(con_id: int, rows: pd.DataFrame) -> Recording:
     tapes: dict[str, tuple[Tape, ...]] = {}
     for what, size, bars in series:
         tapes[what] = (*tapes.get(what, ()), tape(size, bars, table))
-    return Recording(contract_of(con_id, identity, str(rows["timezone"].iloc[0])), table, tapes)
+    contract = contract_of(con_id, identity, str(rows["timezone"].iloc[0]))
+    finest = min(contract.min_tick, *(_tick(bars) for _, _, bars in series))
+    return Recording(replace(contract, min_tick=finest), table, tapes)
+
+
+def _tick(bars: Bars) -> float:
+    """The step that recorded prices need: the Gateway tells prices with the tick's decimals, so it must lose none."""
+    prices = np.concatenate([bars.open, bars.high, bars.low, bars.close])
+    for decimals in range(_MOST_DECIMALS):
+        if np.array_equal(np.round(prices, decimals), prices):
+            return float(10.0**-decimals)
+    return float(10.0**-_MOST_DECIMALS)
 
 
 def _bars_of(rows: pd.DataFrame) -> Bars:
