@@ -1,5 +1,6 @@
 """A recorded market says what the file says."""
 
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -184,6 +185,7 @@ def test_a_question_takes_the_bars_that_overlap_it(write: Write) -> None:
     place = write(frame(MINUTES, bar="1 min"))
     middle = ask(place, "1 min", start=epoch("2024-01-02 14:31:30"), end=epoch("2024-01-02 15:00"))
     assert times(middle) == ["01-02 14:31", "01-02 14:59"]
+    assert times(ask(place, "1 min", start=epoch("2024-01-02 14:32"), end=epoch("2024-01-02 15:00"))) == ["01-02 14:59"]
     hour = ask(place, "1 hour", start=epoch("2024-01-02 14:45"), end=epoch("2024-01-02 14:59:30"))
     assert times(hour) == ["01-02 14:30"]
     assert hour.close.tolist() == [12.0]  # of 14:59 only the opening is known
@@ -208,8 +210,6 @@ def test_a_smaller_question_is_a_slice_of_the_whole(data: st.DataObject, size: s
 
 
 def _recorded() -> tuple[ReplayMarket, Contract]:
-    import tempfile
-
     minutes = pd.date_range("2024-01-02 10:00", "2024-01-05 23:00", freq="3min").strftime("%Y-%m-%d %H:%M").tolist()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bars.parquet"
@@ -237,7 +237,35 @@ def test_no_recorded_minute_is_lost_between_sessions(write: Write) -> None:
     place = write(frame(odd, bar="1 min"))
     assert times(ask(place, "1 min", use_rth=False)) == [text[5:] for text in odd]
     assert ask(place, "1 hour", use_rth=False).volume.sum() == ask(place, "1 min", use_rth=False).volume.sum()
-    assert times(ask(place, "1 day", use_rth=False)) == ["01-01 00:00", "01-06 00:00", "01-08 00:00"]
+    days = ask(place, "1 day", use_rth=False)
+    assert times(days) == ["01-01 00:00", "01-06 00:00", "01-08 00:00"]
+    assert days.volume.tolist() == [100.0, 500.0, 900.0]
+    market, contract = only(place)
+    sessions = market.sessions(contract, date(2024, 1, 1), date(2024, 1, 9), use_rth=False)
+    assert all(any(one.open <= epoch(text) < one.close for one in sessions) for text in odd)
+
+
+def test_a_minute_from_before_any_calendar_is_told_too(write: Write) -> None:
+    place = write(frame(["1985-07-01 14:00", "2024-01-02 15:00"], bar="1 min"))
+    assert times(ask(place, "1 day")) == ["07-01 00:00", "01-02 00:00"]
+
+
+def test_a_stretched_session_ends_where_the_next_begins(write: Write) -> None:
+    market, contract = only(write(frame(["2024-01-03 22:30", "2024-01-04 00:30"], sec_type="FUT", bar="1 hour")))
+    before, after = market.sessions(contract, date(2024, 1, 3), date(2024, 1, 4), use_rth=False)
+    assert before.close == after.open == epoch("2024-01-03 23:00")
+
+
+def test_a_bar_is_over_when_the_next_one_starts(write: Write) -> None:
+    place = write(frame(["2024-01-02 14:30", "2024-01-02 15:00"], bar="1 hour"))
+    assert ask(place, "1 hour", end=epoch("2024-01-02 15:00")).volume.tolist() == [100.0]
+    assert ask(place, "1 hour", end=epoch("2024-01-02 14:59")).volume.tolist() == [0.0]
+
+
+def test_a_symbol_of_digits_is_text(write: Write) -> None:
+    assert [only(write(frame(["2024-01-02"], symbol=name), "bars.csv"))[1].symbol for name in ("0700", "TRUE")] == [
+        "0700", "TRUE",
+    ]  # fmt: skip
 
 
 def test_a_coin_trades_around_the_clock_and_a_currency_pair_has_midpoints(tmp_path: Path, write: Write) -> None:
@@ -254,6 +282,7 @@ def test_a_coin_trades_around_the_clock_and_a_currency_pair_has_midpoints(tmp_pa
     assert len(market.bars(coin, "AGGTRADES", SIZES["1 day"], *EVER, use_rth=True)) == 1
     day = market.bars(pair, "MIDPOINT", SIZES["1 day"], *EVER, use_rth=True)
     assert (times(day), day.volume.tolist(), day.wap.tolist()) == (["01-08 00:00"], [-1.0], [-1.0])
+    assert day.count.tolist() == [-1]
     assert not market.has_series(coin, "TRADES")
 
 
@@ -287,6 +316,7 @@ def test_a_bar_size_may_be_spelt_short_or_be_seen_from_the_times(write: Write, s
     [
         ("close", lambda bars: bars.drop(columns="close"), "missing"),
         ("ts", lambda bars: bars.drop(columns="ts"), "missing"),
+        ("volume", lambda bars: bars.drop(columns="volume"), "missing"),
         ("high", lambda bars: bars.assign(high="much"), "not a number"),
         ("low", lambda bars: bars.assign(low=[1.0, np.nan]), "row 1"),
         ("ts", lambda bars: bars.assign(ts="soon"), "not a time"),

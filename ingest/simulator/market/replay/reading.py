@@ -62,7 +62,7 @@ def read(place: Path) -> pd.DataFrame:
     """
     files = _files(place)
     tables = [_checked(file, _load(file)).assign(file=number) for number, file in enumerate(files)]
-    bars = pd.concat(tables, ignore_index=True).sort_values(_KEYS, kind="stable", ignore_index=True)
+    bars = pd.concat(tables, ignore_index=True).sort_values(_KEYS, ignore_index=True)
     twice = bars.duplicated(_KEYS)
     if twice.any():
         row = bars[twice].iloc[0]

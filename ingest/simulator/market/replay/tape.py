@@ -27,11 +27,15 @@ class Tape:
 
 
 def tape(size: BarSize, bars: Bars, table: Timetable) -> Tape:
-    """Places recorded bars in their sessions. A week or month is taken to be the day whose date it carries."""
+    """Places recorded bars in their sessions. A week or month is taken to be the day whose date it carries.
+
+    An intraday bar is over when the next one starts, if that is sooner than its size says: the first hour of a session
+    may be half an hour.
+    """
     start = bars.start
     if size.unit == "seconds":
         session = np.searchsorted(table.edges[:, 0], start, side="right") - 1
-        ends = np.minimum(start + size.seconds, table.edges[session, 3])
+        ends = np.minimum(start + size.seconds, np.append(start[1:], start[-1:] + size.seconds))
         regular = (start >= table.edges[session, 1]) & (start < table.edges[session, 2])
         return Tape(size, bars, session, start, ends, regular)
     session = np.minimum(np.searchsorted(table.day, start // DAY_SECONDS), len(table.day) - 1)
@@ -69,7 +73,7 @@ def _labels(one: Tape, table: Timetable, size: BarSize, *, use_rth: bool) -> tup
         return date, date + DAY_SECONDS
     opens, closes = table.bounds(use_rth=use_rth)
     grid = one.bars.start // size.seconds * size.seconds
-    over = np.minimum(grid + size.seconds, np.maximum(closes[one.session], one.ends))
+    over = np.minimum(grid + size.seconds, closes[one.session])
     return bar_start(one.bars.start, opens[one.session], size), over
 
 
