@@ -143,11 +143,17 @@ class Pacer:
         self.violations += 1
         self._paused_until = max(self._paused_until, now + self.rules.penalty_seconds)
 
-    def seed(self, past: Iterable[tuple[float, RequestCost]]) -> None:
-        """Take in what was sent before this pacer existed; times on the same axis as `now`, in any order."""
-        for sent_at, cost in sorted(past, key=lambda one: one[0]):
+    def recall(self, now: float, past: Iterable[tuple[float, RequestCost]]) -> None:
+        """What the whole login sent, as (age in seconds, cost) in any order; it replaces what was known of small ones.
+
+        An age below 0 is that of a request which leaves until then.
+        """
+        self._spent.clear()
+        self._identical.clear()
+        self._bursts.clear()
+        for age, cost in sorted(past, key=lambda one: -one[0]):
             if cost.units:
-                self._remember(sent_at, cost)
+                self._remember(now - age, cost)
 
     def units_left(self, now: float) -> int:
         """How many small-bar units could be spent at once, for a plan's cost and for progress."""
@@ -216,6 +222,13 @@ class Pacer:
         quiet = [key for key, burst in self._bursts.items() if burst[-1][0] + rules.burst_seconds + rules.guard < now]
         for key in quiet:
             del self._bursts[key]
+
+
+def wait_after(rules: PacingRules, past: Iterable[tuple[float, RequestCost]], cost: RequestCost) -> float:
+    """Seconds until a small request may follow what its login sent (age in seconds, cost); 0: now."""
+    pacer = Pacer(rules)
+    pacer.recall(0.0, past)
+    return pacer.wait(0.0, cost)
 
 
 def _key(series: Series) -> Hashable:

@@ -72,11 +72,16 @@ class Peer:
         assert (await self.frame())[0] == "71"
         await self.send(ACCOUNTS, NEXT_ID)
 
-    async def closed(self) -> bool:
+    async def exactly(self, size: int) -> bytes:
+        return await self._reader.readexactly(size)
+
+    async def rest(self) -> bytes:
+        """Everything else that the client sends before it closes its side."""
+        return await self._reader.read()
+
+    async def closed(self) -> None:
         """Wait until the client has closed its side."""
-        while await self._reader.read(4096):
-            continue
-        return True
+        await self.rest()
 
 
 Script = Callable[[Peer], Awaitable[object]]

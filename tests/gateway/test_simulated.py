@@ -193,6 +193,15 @@ async def test_harmful_faults_are_told_and_the_next_request_is_answered(
     assert len((await ask(gateway, back=1)).bars) > 0
 
 
+@pytest.mark.parametrize("version", [200, 225])
+async def test_a_look_up_that_is_never_answered_times_out(version: int, start: Start) -> None:
+    script = '[[fault]]\naction = "silence"\nmatch = { message = "contract", nth = 1 }'
+    _, gateway = await start(version, script, scale=100.0)
+    with pytest.raises(RequestTimedOut):
+        await gateway.contract_details(InstrumentQuery.parse("AAPL"))
+    assert len(await gateway.contract_details(InstrumentQuery.parse("AAPL"))) == 1
+
+
 @pytest.mark.parametrize("version", [176, 200])
 async def test_a_wrong_count_is_seen_where_one_is_announced(version: int, start: Start) -> None:
     _, gateway = await start(version, '[[fault]]\naction = "wrong_count"\ncount = 1')

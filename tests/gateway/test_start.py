@@ -2,18 +2,27 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
+from ibapi.contract import Contract
+from ibapi.order import Order
+from ibapi.order_cancel import OrderCancel
 
 from ingest.clock import SystemClock
 from ingest.domain.series import Origin
 from ingest.errors import GatewayError, GatewayLost, GatewayRefused, GatewayUnreachable
 from ingest.gateway.address import GatewayAddress
 from ingest.gateway.client import Gateway
+from ingest.gateway.encoder import Encoder
+from ingest.gateway.frames import ForbiddenMessage
 from ingest.gateway.gate import PacedGate
 from ingest.gateway.pacing import Pacer
+from tests.gateway.captures import exchange
 from tests.gateway.conftest import REQUEST, Heard, gateway_at
 from tests.gateway.scripted import ACCOUNTS, NEXT_ID, Peer, bars, bars_end, error, framed, scripted, text
+
+PROTOBUF_START = exchange("ibkr_go_sv225_contract_not_found.txt", "server")[:2]
 
 
 async def refused(port: int, kind: type[GatewayError]) -> GatewayError:
@@ -221,6 +230,47 @@ async def test_two_gateways_with_different_caps_do_not_disturb_each_other() -> N
 
     async with scripted(script, script) as port, gateway_at(port, version=225), gateway_at(port, version=200):
         assert [one[-3:] for one in offered] == [b"225", b"200"]
+
+
+@pytest.mark.parametrize("version", [200, 225])
+async def test_an_order_cannot_leave_and_not_a_byte_of_it_is_written(version: int) -> None:
+    received: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.greeting()
+        await peer.send(text(version, "now"))
+        size = int.from_bytes(await peer.exactly(4), "big")
+        await peer.exactly(size)
+        await peer.send(*([ACCOUNTS, NEXT_ID] if version == 200 else PROTOBUF_START))
+        received.append(await peer.rest())
+
+    async with scripted(script) as port, gateway_at(port, version=version) as gateway:
+        encoder = Encoder(version, 7)
+        encoder.client.conn = Wire(gateway.session.transport.send)
+        encoder.client.placeOrder(1, Contract(), Order())
+        encoder.client.cancelOrder(1, OrderCancel())
+        encoder.client.reqGlobalCancel(OrderCancel())
+        assert [type(one) for one in encoder.client.conn.refused] == [ForbiddenMessage] * 3
+        encoder.client.cancelHistoricalData(5)
+        assert len(encoder.client.conn.refused) == 3
+    assert received == [Encoder(version, 7).cancel_historical_bars(5)]
+
+
+class Wire:
+    """ibapi's connection on top of our transport; keeps what was refused."""
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self.refused: list[Exception] = []
+
+    def sendMsg(self, frame: bytes) -> None:  # noqa: N802 -- ibapi's name
+        try:
+            self._send(frame)
+        except ForbiddenMessage as error:
+            self.refused.append(error)
+
+    def isConnected(self) -> bool:  # noqa: N802 -- ibapi's name
+        return True
 
 
 async def test_connecting_twice_opens_one_session() -> None:

@@ -49,6 +49,10 @@ def test_a_message_cut_in_the_middle_of_a_field_is_refused() -> None:
         refused(whole[:cut])
 
 
+def test_bytes_behind_the_last_field_are_refused() -> None:
+    assert "in the middle of a field" in refused(text(GOOD) + b"more").message
+
+
 @pytest.mark.parametrize("count", ["", "x", "-1", "2.0"])
 def test_a_count_that_is_no_number_is_refused(count: str) -> None:
     assert repr(count) in refused(b"1\0" + count.encode() + b"\0").message

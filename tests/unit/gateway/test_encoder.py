@@ -90,3 +90,8 @@ def test_two_connections_with_different_versions_do_not_disturb_each_other() -> 
     assert text.current_time() == framed(b"49\x001\x00")
     assert binary.current_time() == framed(bytes.fromhex("000000f9"))
     assert text.current_time() == framed(b"49\x001\x00")
+
+
+def test_contract_details_can_be_cancelled_from_215_on() -> None:
+    assert Encoder(213, 1).cancel_contract_details(77) is None
+    assert Encoder(215, 1).cancel_contract_details(77) == framed(bytes.fromhex("00000132084d"))
