@@ -19,6 +19,7 @@ from ingest.gateway.gate import PacedGate
 from ingest.gateway.pacing import Pacer
 from tests.given import AAPL, at
 
+PATIENT = Deadlines()
 SHORT = Deadlines(connect=3, handshake=3, session=3, lookup=3, head=3, schedule=3, current_time=3, reconnect=30)
 MINUTES = Series(AAPL, BarSize.MIN_1, WhatToShow.TRADES)
 REQUEST = HistoricalRequest(MINUTES, at("2024-01-10 12:00"), Duration(1, "D"))
@@ -35,7 +36,7 @@ class Heard:
         self.records: list[RequestRecord] = []
 
 
-def gateway_at(port: int, *, version: int = 200, deadlines: Deadlines = SHORT, heard: Heard | None = None) -> Gateway:
+def gateway_at(port: int, *, version: int = 200, deadlines: Deadlines = PATIENT, heard: Heard | None = None) -> Gateway:
     clock = SystemClock(scale=10.0)
     return Gateway(
         GatewayAddress(port=port, client_id=7, login_name="main", max_server_version=version),
@@ -52,10 +53,10 @@ def heard() -> Heard:
     return Heard()
 
 
-async def failing(gateway: Gateway, kind: type[E], request: HistoricalRequest = REQUEST) -> E:
+async def failing(gateway: Gateway, kind: type[E], request: HistoricalRequest = REQUEST, *, seconds: float = 60) -> E:
     """Ask for bars and expect this error, with the record of the request."""
     with pytest.raises(kind) as found:
-        await gateway.historical_bars(request, None, 3)
+        await gateway.historical_bars(request, None, seconds)
     record = found.value.record
     assert isinstance(record, RequestRecord)
     assert record.ended_at is not None

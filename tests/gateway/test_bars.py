@@ -55,7 +55,7 @@ async def test_below_196_the_list_itself_ends_the_answer() -> None:
         await peer.send(text(17, request_id, "20240109  12:00:00", "20240110  12:00:00", 1, *fields))
 
     async with scripted(replying(reply, version=176)) as port, gateway_at(port) as gateway:
-        assert len((await gateway.historical_bars(REQUEST, None, 3)).bars) == 1
+        assert len((await gateway.historical_bars(REQUEST, None, 60)).bars) == 1
 
 
 @pytest.mark.parametrize("piece", [1, 5, 4096])
@@ -78,7 +78,7 @@ async def test_a_burst_of_exactly_a_multiple_of_4096_bytes_loses_nothing(multipl
         await peer.write(burst)
 
     async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
-        assert len((await gateway.historical_bars(REQUEST, None, 3)).bars) == 1
+        assert len((await gateway.historical_bars(REQUEST, None, 60)).bars) == 1
 
 
 async def test_answers_to_several_requests_may_come_in_any_order() -> None:
@@ -89,14 +89,14 @@ async def test_answers_to_several_requests_may_come_in_any_order() -> None:
         await peer.closed()
 
     async with scripted(script) as port, gateway_at(port) as gateway:
-        answers = await asyncio.gather(*(gateway.historical_bars(one, None, 3) for one in (REQUEST, OTHER)))
+        answers = await asyncio.gather(*(gateway.historical_bars(one, None, 60) for one in (REQUEST, OTHER)))
     assert [len(one.bars) for one in answers] == [2, 1]
 
 
 async def test_ibs_own_no_data_is_an_answer_without_bars() -> None:
     sentence = HMDS + "HMDS query returned no data: AAPL@SMART Trades"
     async with scripted(replying(saying(162, sentence))) as port, gateway_at(port) as gateway:
-        answer = await gateway.historical_bars(REQUEST, None, 3)
+        answer = await gateway.historical_bars(REQUEST, None, 60)
     assert len(answer.bars) == 0
     assert answer.no_data_text == sentence
     assert (answer.record.outcome, answer.record.code) == (RequestOutcome.NO_DATA, 162)
@@ -105,7 +105,7 @@ async def test_ibs_own_no_data_is_an_answer_without_bars() -> None:
 async def test_an_empty_list_with_its_end_is_no_data_without_a_sentence() -> None:
     reply = sending(lambda number: framed(bars(number), bars_end(number)))
     async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
-        answer = await gateway.historical_bars(REQUEST, None, 3)
+        answer = await gateway.historical_bars(REQUEST, None, 60)
     assert (len(answer.bars), answer.no_data_text, answer.record.outcome) == (0, "", RequestOutcome.NO_DATA)
 
 
@@ -128,7 +128,7 @@ async def test_a_refusal_carries_ibs_words_and_what_to_do(
         assert (found.code, found.text, found.permanent, found.reaction) == (code, message, permanent, reaction)
         assert isinstance(found.record, RequestRecord)
         assert (found.record.outcome, found.record.code, found.record.text) == (RequestOutcome.ERROR, code, message)
-        assert len((await gateway.historical_bars(OTHER, None, 3)).bars) == 2
+        assert len((await gateway.historical_bars(OTHER, None, 60)).bars) == 2
 
 
 async def test_a_pacing_violation_makes_the_whole_login_pause() -> None:
@@ -144,7 +144,7 @@ async def test_warnings_do_not_end_a_request_and_are_handed_over() -> None:
         await whole(peer, request_id)
 
     async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
-        assert (await gateway.historical_bars(REQUEST, None, 3)).notices == ("2176 Trimmed value", "10167 Delayed")
+        assert (await gateway.historical_bars(REQUEST, None, 60)).notices == ("2176 Trimmed value", "10167 Delayed")
 
 
 async def test_a_request_without_an_answer_times_out_is_cancelled_and_forgotten() -> None:
@@ -157,10 +157,10 @@ async def test_a_request_without_an_answer_times_out_is_cancelled_and_forgotten(
         await peer.send(error(request_id, 366, "No historical data query found for ticker id"))
 
     async with scripted(replying(late, whole)) as port, gateway_at(port) as gateway:
-        found = await failing(gateway, RequestTimedOut)
+        found = await failing(gateway, RequestTimedOut, seconds=3)
         assert isinstance(found.record, RequestRecord)
         assert found.record.outcome is RequestOutcome.TIMED_OUT
-        answer = await gateway.historical_bars(OTHER, None, 3)
+        answer = await gateway.historical_bars(OTHER, None, 60)
         assert len(answer.bars) == 2
         assert gateway.session.strays.late == 4
         assert cancelled[0][:2] == ["25", "1"]
@@ -170,7 +170,7 @@ async def test_a_request_without_an_answer_times_out_is_cancelled_and_forgotten(
 async def test_bars_without_their_end_marker_time_out() -> None:
     reply = sending(lambda number: framed(bars(number, NOON)))
     async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
-        await failing(gateway, RequestTimedOut)
+        await failing(gateway, RequestTimedOut, seconds=3)
 
 
 async def test_a_task_that_is_cancelled_cancels_its_request_at_ib() -> None:
@@ -187,7 +187,7 @@ async def test_a_task_that_is_cancelled_cancels_its_request_at_ib() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert len((await gateway.historical_bars(OTHER, None, 3)).bars) == 2
+        assert len((await gateway.historical_bars(OTHER, None, 60)).bars) == 2
     assert cancelled[0][0] == "25"
 
 
@@ -217,7 +217,7 @@ async def test_a_bad_frame_in_the_middle_is_kept_and_harms_nobody() -> None:
     rubbish = b"\xff\xfe no message at all"
     reply = sending(lambda number: framed(bars(number, NOON), rubbish, bars_end(number)))
     async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
-        assert len((await gateway.historical_bars(REQUEST, None, 3)).bars) == 1
+        assert len((await gateway.historical_bars(REQUEST, None, 60)).bars) == 1
         traffic = gateway.session.transport.traffic
         assert traffic.dead_letters == 1
         assert traffic.letters[0].payload == rubbish
@@ -226,7 +226,7 @@ async def test_a_bad_frame_in_the_middle_is_kept_and_harms_nobody() -> None:
 async def test_messages_nobody_knows_are_counted() -> None:
     reply = sending(lambda number: framed(text(250, 1), text(3, "order"), bars(77, NOON)), then_whole=True)
     async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
-        assert len((await gateway.historical_bars(REQUEST, None, 3)).bars) == 2
+        assert len((await gateway.historical_bars(REQUEST, None, 60)).bars) == 2
         assert gateway.session.strays.unknown == 3
 
 
@@ -249,7 +249,7 @@ async def test_a_server_that_closes_in_the_middle_of_an_answer_is_lost_not_empty
         assert isinstance(found.record, RequestRecord)
         assert found.record.outcome is RequestOutcome.DISCONNECTED
         with pytest.raises(GatewayLost) as again:
-            await gateway.historical_bars(OTHER, None, 3)
+            await gateway.historical_bars(OTHER, None, 60)
         assert again.value.record is None
 
 

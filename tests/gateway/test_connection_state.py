@@ -37,7 +37,7 @@ async def test_what_was_in_flight_while_ib_was_unreachable_is_lost(restored: int
         assert "unreachable for a while" in found.message
         assert [one.code for one in heard.notices] == [1100, restored]
         await gateway.wait_until_ready()
-        assert len((await gateway.historical_bars(OTHER, None, 3)).bars) == 2
+        assert len((await gateway.historical_bars(OTHER, None, 60)).bars) == 2
 
 
 async def test_nothing_is_sent_while_ib_is_unreachable_and_waiting_ends_when_it_is_back() -> None:
@@ -54,7 +54,7 @@ async def test_nothing_is_sent_while_ib_is_unreachable_and_waiting_ends_when_it_
         await asyncio.sleep(0.02)
         states = [gateway.connected_to_ib]
         with pytest.raises(GatewayLost, match="no connection to IB") as found:
-            await gateway.historical_bars(REQUEST, None, 3)
+            await gateway.historical_bars(REQUEST, None, 60)
         assert found.value.record is None
         waiting = asyncio.create_task(gateway.wait_until_ready())
         await asyncio.sleep(0.02)
@@ -62,7 +62,7 @@ async def test_nothing_is_sent_while_ib_is_unreachable_and_waiting_ends_when_it_
         back.set()
         await waiting
         assert [*states, gateway.connected_to_ib] == [False, True]
-        assert len((await gateway.historical_bars(REQUEST, None, 3)).bars) == 2
+        assert len((await gateway.historical_bars(REQUEST, None, 60)).bars) == 2
 
 
 async def test_an_error_200_while_ib_is_unreachable_is_not_believed() -> None:

@@ -15,7 +15,7 @@ from ingest.errors import (
     UsageError,
 )
 from tests.gateway.captures import text_payload
-from tests.gateway.conftest import MINUTES, gateway_at
+from tests.gateway.conftest import MINUTES, SHORT, gateway_at
 from tests.gateway.scripted import (
     HMDS,
     Peer,
@@ -100,7 +100,7 @@ async def test_a_head_timestamp_that_does_not_come_is_cancelled_too() -> None:
     async def reply(peer: Peer, request_id: int) -> None:
         cancelled.append(await peer.frame())
 
-    async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
+    async with scripted(replying(reply)) as port, gateway_at(port, deadlines=SHORT) as gateway:
         with pytest.raises(RequestTimedOut):
             await gateway.head_timestamp(MINUTES)
         await asyncio.sleep(0.02)

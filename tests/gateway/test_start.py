@@ -19,7 +19,7 @@ from ingest.gateway.frames import ForbiddenMessage
 from ingest.gateway.gate import PacedGate
 from ingest.gateway.pacing import Pacer
 from tests.gateway.captures import exchange
-from tests.gateway.conftest import REQUEST, Heard, gateway_at
+from tests.gateway.conftest import REQUEST, SHORT, Heard, gateway_at
 from tests.gateway.scripted import ACCOUNTS, NEXT_ID, Peer, bars, bars_end, error, framed, scripted, text
 
 PROTOBUF_START = exchange("ibkr_go_sv225_contract_not_found.txt", "server")[:2]
@@ -28,7 +28,7 @@ PROTOBUF_START = exchange("ibkr_go_sv225_contract_not_found.txt", "server")[:2]
 async def refused(port: int, kind: type[GatewayError]) -> GatewayError:
     """Connect and expect this; the message is one clear line with something to do."""
     with pytest.raises(kind) as found:
-        await gateway_at(port).connect()
+        await gateway_at(port, deadlines=SHORT).connect()
     assert "\n" not in str(found.value)
     assert found.value.hint
     return found.value
@@ -305,11 +305,11 @@ async def test_a_lost_gateway_is_found_again_by_waiting_and_ids_go_on() -> None:
         with pytest.raises(GatewayLost, match="Connect first"):
             await gateway.wait_until_ready()
         await gateway.connect()
-        first = await gateway.historical_bars(REQUEST, None, 3)
+        first = await gateway.historical_bars(REQUEST, None, 60)
         await asyncio.sleep(0.05)
         assert not gateway.is_open
         await asyncio.gather(gateway.wait_until_ready(), gateway.wait_until_ready())
-        second = await gateway.historical_bars(REQUEST, None, 3)
+        second = await gateway.historical_bars(REQUEST, None, 60)
         await gateway.close()
     assert len(first.bars) == len(second.bars) == 1
     assert ids[1] > ids[0]
@@ -320,7 +320,7 @@ async def test_a_gateway_that_does_not_come_back_is_reported_after_a_while() -> 
         await peer.start()
 
     async with scripted(once) as port:
-        gateway = gateway_at(port)
+        gateway = gateway_at(port, deadlines=SHORT)
         await gateway.connect()
         await asyncio.sleep(0.05)
     began = gateway._clock.monotonic()
