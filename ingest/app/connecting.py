@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from sqlalchemy import Engine
 
+from ingest.app.booking import DatabaseBook
 from ingest.clock import Clock, SystemClock
 from ingest.config import Settings
 from ingest.domain.answer import RequestOutcome, RequestRecord
@@ -14,13 +14,10 @@ from ingest.gateway.address import Deadlines, GatewayAddress
 from ingest.gateway.client import Gateway
 from ingest.gateway.gate import PacedGate
 from ingest.gateway.inquiry import RecordListener
-from ingest.gateway.pacing import Pacer, PacingRules, RequestCost
+from ingest.gateway.pacing import Pacer, PacingRules
 from ingest.progress import Progress, RunReport
-from ingest.store import requests
 from ingest.worker.lines import Order
 from ingest.worker.run import Options, Run
-
-_PACING_MEMORY = timedelta(minutes=11)
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -28,9 +25,12 @@ def clock_of(settings: Settings) -> Clock:
 
 
 def gate_of(settings: Settings, clock: Clock) -> PacedGate:
-    """The login's gate. On a faster clock the guard grows with it: the network's jitter does not shrink."""
-    guard = max(0.5, 0.05 * settings.clock.scale)
-    return PacedGate(Pacer(PacingRules(open_requests=settings.gateway.concurrency, guard=guard)), clock)
+    """The login's gate. On a faster clock guard and grace grow with it: the network's jitter does not shrink."""
+    scale = settings.clock.scale
+    rules = PacingRules(
+        open_requests=settings.gateway.concurrency, guard=max(0.5, 0.1 * scale), grace=max(0.25, 0.05 * scale)
+    )
+    return PacedGate(Pacer(rules), clock)
 
 
 @asynccontextmanager
@@ -71,10 +71,10 @@ def make_run(
 
 
 def seed_gate(engine: Engine, gate: PacedGate, settings: Settings, clock: Clock) -> None:
-    """Let the pacer know what this login sent in the last minutes, also in earlier runs."""
-    with engine.connect() as connection:
-        recent = requests.recent(connection, settings.gateway.login, clock.now() - _PACING_MEMORY)
-    gate.seed((record.sent_at, RequestCost.of_record(record)) for record in recent)
+    """Let the gate share the login's budget with all its processes, past and present, through the request log."""
+    book = DatabaseBook(engine, settings.gateway.login, clock, gate.pacer.rules, settings.clock.scale)
+    gate.share(book)
+    gate.recall(book.past())
 
 
 async def fill(

@@ -115,6 +115,8 @@ def _fits(instrument: Instrument, query: InstrumentQuery) -> bool:
         and query.exchange in ("", instrument.exchange, instrument.primary_exchange)
         and query.currency in ("", instrument.currency)
         and instrument.expiry.startswith(query.expiry)
+        and query.strike in (None, instrument.strike)
+        and query.right in ("", instrument.right)
     )
 
 

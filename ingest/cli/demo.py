@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from ingest.cli.options import Json
+
 
 def demo(
     folder: Annotated[
         Path | None, typer.Option(help="Where to keep database and snapshot; default: a temporary folder, removed.")
     ] = None,
+    as_json: Json = False,
 ) -> int:
     """Show it all: a simulated gateway, a private database, a backfill, the coverage, a snapshot read back in pandas.
 
@@ -24,4 +27,4 @@ def demo(
     """
     from ingest.cli.demonstration import demonstrate
 
-    return asyncio.run(demonstrate(folder))
+    return asyncio.run(demonstrate(folder, as_json=as_json))

@@ -15,7 +15,7 @@ from ingest import feed
 from ingest.app.ordering import Wanted, orders_of
 from ingest.app.standing import ledgers_of, status_rows
 from ingest.cli.report import report_table
-from ingest.cli.running import Orders, run_on
+from ingest.cli.running import Orders, run_on, tell
 from ingest.cli.screen import configure_logs, say, show
 from ingest.cli.status import status_table
 from ingest.clock import Clock, SystemClock
@@ -44,8 +44,11 @@ _WANTED = (
 )
 
 
-async def demonstrate(folder: Path | None) -> int:
-    """Run the demo in `folder` (None: a temporary one that is removed). Gives the exit code."""
+async def demonstrate(folder: Path | None, *, as_json: bool = False) -> int:
+    """Run the demo in `folder` (None: a temporary one that is removed). Gives the exit code.
+
+    `as_json`: only the backfill's report is printed, as `ingest backfill --json` does.
+    """
     configure_logs(verbose=False)
     if folder is not None and folder.exists() and any(folder.iterdir()) and not (folder / "home").exists():
         raise UsageError(f"{folder} is not empty and not a demo's.", hint="Name a new folder, or none.")
@@ -55,7 +58,8 @@ async def demonstrate(folder: Path | None) -> int:
         async with _simulated_gateway() as port:
             gateway = GatewaySettings(port=port, login="demo")
             settings = ExactSettings(home=place / "home", gateway=gateway, database=DatabaseSettings())
-            return await _scenes(settings, place, SystemClock(start=_NOW))
+            clock = SystemClock(start=_NOW)
+            return await (_bare(settings, clock) if as_json else _scenes(settings, place, clock))
     finally:
         if folder is None:
             shutil.rmtree(place, ignore_errors=True)
@@ -69,6 +73,12 @@ async def _simulated_gateway() -> AsyncIterator[int]:
     clock = SimulatorClock(_NOW.timestamp())
     async with await serve(ServerOptions(), market, clock, lambda _event: None) as simulator:
         yield simulator.port
+
+
+async def _bare(settings: Settings, clock: Clock) -> int:
+    with await asyncio.to_thread(Database.open, settings, checked=False) as database:
+        await asyncio.to_thread(migrate.upgrade, database.engine)
+        return tell(await run_on(settings, clock, database.engine, _all_orders(clock)), as_json=True)
 
 
 async def _scenes(settings: Settings, place: Path, clock: Clock) -> int:

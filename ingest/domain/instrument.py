@@ -95,7 +95,8 @@ class InstrumentQuery:
     def parse(cls, text: str, *, sec_type: str = "", exchange: str = "", currency: str = "") -> "InstrumentQuery":
         """Read `AAPL`, `BRK B`, `EUR.USD`, `ESZ6`, `ES:FUT:202612`, `SPX:IND`, `BTC:CRYPTO`, `con_id:265598`.
 
-        The long form is `SYMBOL:SECTYPE[:EXPIRY]`, with `@EXCHANGE` behind it where one must be named.
+        The long form is `SYMBOL:SECTYPE[:EXPIRY]`, for options `SPY:OPT:20261218:500:C`, with `@EXCHANGE` behind it
+        where one must be named.
         Raises ValueError with one line that says what is wrong.
         """
         body, _, at = text.strip().partition("@")
@@ -106,6 +107,8 @@ class InstrumentQuery:
         if not symbol:
             raise ValueError("an empty symbol names nothing; give one such as AAPL, EUR.USD or ESZ6")
         kind = (words[1].upper() if len(words) > 1 else sec_type) or _guess(symbol)
+        if kind == "OPT" and len(words) == 5:
+            return cls._option(text, words, (at or exchange).upper(), currency.upper())
         expiry = words[2] if len(words) > 2 else ""
         if expiry and not re.fullmatch(r"\d{6}(\d{2})?", expiry):
             raise ValueError(f"{text!r}: the expiry must be YYYYMM or YYYYMMDD, not {expiry!r}")
@@ -115,6 +118,21 @@ class InstrumentQuery:
         if kind == "FUT" and not expiry and re.fullmatch(r"[A-Z0-9]{1,4}[FGHJKMNQUVXZ]\d{1,2}", symbol):
             return cls(local_symbol=symbol, sec_type="FUT", exchange=where, currency=money)
         return cls(symbol=symbol, sec_type=kind, expiry=expiry, exchange=where, currency=money)
+
+    @classmethod
+    def _option(cls, text: str, words: list[str], exchange: str, currency: str) -> "InstrumentQuery":
+        symbol, _, expiry, strike, right = words
+        if not re.fullmatch(r"\d{8}", expiry) or not re.fullmatch(r"\d+(\.\d+)?", strike) or right.upper() not in "CP":
+            raise ValueError(f"{text!r} is not an option; write SYMBOL:OPT:YYYYMMDD:STRIKE:C or P")
+        return cls(
+            symbol=symbol.upper(),
+            sec_type="OPT",
+            expiry=expiry,
+            strike=float(strike),
+            right=right.upper(),
+            exchange=exchange,
+            currency=currency,
+        )
 
 
 def _guess(symbol: str) -> str:

@@ -5,6 +5,7 @@ front contract, and is always requested by symbol: its con_id changes with every
 """
 
 import re
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,9 @@ _DEFAULT_EXCHANGE = {
     "CRYPTO": "PAXOS",
 }
 """Where to look when nobody says. Futures and indices have no default: IB lists every exchange that has them."""
+
+_CONTINUOUS_IDS_FROM = 10**12
+"""Far above IB's ids, which are 32-bit numbers."""
 
 
 def query_contract(query: InstrumentQuery) -> Any:
@@ -86,7 +90,17 @@ def found_instrument(details: ContractDetails, query: InstrumentQuery) -> Instru
         min_tick=_number(details.minTick),
         time_zone_id=details.timeZoneId,
     )
-    return replace(instrument, sec_type="CONTFUT") if query.sec_type == "CONTFUT" else instrument
+    return _continuous(instrument) if query.sec_type == "CONTFUT" else instrument
+
+
+def _continuous(front: Instrument) -> Instrument:
+    """The continuous future whose details are its present front contract's: a thing of its own, with an id of ours.
+
+    IB gives the front contract's con_id, which belongs to that contract and changes with every roll.
+    """
+    name = f"{front.symbol}|{front.exchange}|{front.currency}|{front.multiplier}"
+    con_id = _CONTINUOUS_IDS_FROM + zlib.crc32(name.encode())
+    return replace(front, con_id=con_id, sec_type="CONTFUT", local_symbol="", expiry="")
 
 
 def _ib_sec_type(sec_type: str) -> str:

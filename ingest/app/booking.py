@@ -1,0 +1,91 @@
+"""`DatabaseBook`: a login's bookings in the `requests` table, one short transaction each, in a thread of their own.
+
+A transaction takes the login's lock, looks at what all its processes booked in the last minutes, lets the pacer's rules
+decide, and books or leaves. Ages are the database's; a faster clock (`scale`) makes them so many times as old.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from ingest.clock import Clock
+from ingest.domain.answer import RequestRecord
+from ingest.errors import DatabaseError, DatabaseUnreachable
+from ingest.gateway.booking import Past, Turn
+from ingest.gateway.pacing import PacingRules, RequestCost, wait_after
+from ingest.store import bookings, requests
+from ingest.store import series as series_store
+
+T = TypeVar("T")
+_log = structlog.get_logger()
+
+#: A database that restarts is waited for; without the book no small request may leave.
+_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseBook:
+    """One login's book. `clock` is the gate's own; `scale` how many of its seconds pass in one of the database's."""
+
+    engine: Engine
+    login: str
+    clock: Clock
+    rules: PacingRules
+    scale: float = 1.0
+
+    async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None) -> Turn:
+        """Book a request, or say how long to wait. Raises DatabaseError; an absent database is waited for first."""
+        return await self._patiently(lambda: self._book(draft, grace, instead_of))
+
+    async def close(self, record: RequestRecord) -> None:
+        """Finish a booked request that brought no answer. Its settlement does the same again; so failing is no harm."""
+        try:
+            await asyncio.to_thread(self._close, record)
+        except DatabaseError as error:
+            _log.warning("booking_left_open", request_id=record.request_id, because=str(error))
+
+    def past(self) -> Past:
+        """What the login booked in the last minutes, as (age, cost)."""
+        with self.engine.connect() as connection:
+            return self._past(connection, None)
+
+    def _book(self, draft: RequestRecord, grace: float, instead_of: int | None) -> Turn:
+        cost = RequestCost.of_record(draft)
+        with self.engine.begin() as connection:
+            bookings.hold_login(connection, self.login)
+            past = self._past(connection, instead_of)
+            wait = wait_after(self.rules, past, cost)
+            if wait > 0:
+                return Turn(wait, past)
+            leaves_by = self.clock.monotonic() + grace
+            seconds = grace / self.scale
+            if instead_of is None:
+                row = series_store.ensure(connection, draft.series, draft.login.origin)
+                request_id = bookings.enter(connection, row, draft, seconds)
+            else:
+                request_id = instead_of
+                bookings.move(connection, request_id, draft, seconds)
+        return Turn(0.0, (*past, (-grace, cost)), request_id, leaves_by)
+
+    def _past(self, connection: Connection, but: int | None) -> Past:
+        seconds = (self.rules.budget_seconds + self.rules.guard + 1.0) / self.scale
+        found = bookings.past(connection, self.login, seconds, but=but)
+        return tuple((age * self.scale, RequestCost.of_record(record)) for age, record in found)
+
+    def _close(self, record: RequestRecord) -> None:
+        with self.engine.begin() as connection:
+            row = series_store.ensure(connection, record.series, record.login.origin)
+            requests.save(connection, row, record)
+
+    async def _patiently(self, work: Callable[[], T]) -> T:
+        for pause in _PAUSES_SECONDS:
+            try:
+                return await asyncio.to_thread(work)
+            except DatabaseUnreachable as error:
+                _log.warning("booking_waits", because=str(error), retry_in_seconds=pause)
+            await self.clock.sleep(pause * self.scale)
+        return await asyncio.to_thread(work)
