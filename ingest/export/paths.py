@@ -16,8 +16,6 @@ from ingest.store.series import SeriesRow
 
 #: Windows opens a device for these, whatever stands behind the first dot.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-#: Hive readers take this folder for "no value".
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def quoted(name: str) -> str:
@@ -28,7 +26,7 @@ def quoted(name: str) -> str:
     if not name:
         raise ValueError("an empty name cannot be a folder")
     safe = quote(name, safe="").replace("~", "%7E")
-    if safe.startswith(".") or _DEVICES.fullmatch(safe) or safe == _NO_VALUE:
+    if safe.startswith(".") or _DEVICES.fullmatch(safe):
         safe = f"%{ord(safe[0]):02X}{safe[1:]}"
     return f"{safe[:-1]}%2E" if safe.endswith(".") else safe
 

@@ -22,6 +22,7 @@ from ingest.store import exports, ledger, migrate, reading
 from ingest.store.engine import redacted
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BYTES_A_BAR = 16  # measured; for a disk that is full before the first page
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -160,11 +161,10 @@ def _finish(engine: Engine, path: Path, manifest: Manifest, keep_last: int | Non
 def _explained(problem: OSError, target: Path, counts: Progress) -> ExportError:
     why = problem.strerror or str(problem)
     if problem.errno in _FULL:
-        need = counts.bytes / counts.rows * counts.rows_total if counts.rows else 0
-        size = f"about {_megabytes(need)}" if need else "more than there is"
+        need = counts.rows_total * (counts.bytes / counts.rows if counts.rows else _BYTES_A_BAR)
         return ExportError(
-            f"{target} is full ({why}): the snapshot needs {size}, free are {_megabytes(_free(target))} now that the "
-            "unfinished one is removed.",
+            f"{target} is full ({why}): the snapshot needs about {_size(need)}, free are {_size(_free(target))} now "
+            "that the unfinished one is removed.",
             hint="Make room, select less, or choose another folder with --to.",
         )
     if problem.errno in _FORBIDDEN:
@@ -176,8 +176,11 @@ def _free(target: Path) -> int:
     return shutil.disk_usage(next(folder for folder in (target, *target.absolute().parents) if folder.exists())).free
 
 
-def _megabytes(size: float) -> str:
-    return f"{size / 1e6:,.1f} MB"
+def _size(size: float) -> str:
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size / 1e3:,.1f} kB"
 
 
 def _no_bars(portions: list[Portion]) -> str:
