@@ -1,0 +1,53 @@
+"""The instruments of a job: its `symbols`, or the first column of its CSV file, each with its place."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.domain.instrument import InstrumentQuery
+from ingest.wishes.job import Universe
+from ingest.wishes.problems import Problem
+
+_HEADINGS = ("symbol", "instrument")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A symbol as it stands in a file."""
+
+    symbol: str
+    file: Path
+    line: int
+    key: str = "symbol"
+
+    def problem(self, message: str) -> Problem:
+        return Problem(self.file, self.line, self.key, message)
+
+
+def symbols_in(file: Path) -> list[Written]:
+    """One instrument a line; blank lines, lines that begin with # and a heading are skipped.
+
+    Raises OSError, UnicodeDecodeError or csv.Error when the file cannot be read.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        rows = csv.reader(opened)
+        cells = [(row[0].strip() if row else "", rows.line_num) for row in rows]
+    named = [(text, line) for text, line in cells if text and not text.startswith("#")]
+    if named and named[0][0].lower() in _HEADINGS:
+        named = named[1:]
+    return [Written(text, file, line) for text, line in named]
+
+
+def faults(universe: Universe, written: Iterable[Written]) -> Iterator[Problem]:
+    """Texts that name no instrument, and instruments that are named twice."""
+    seen: dict[InstrumentQuery, Written] = {}
+    for each in written:
+        try:
+            query = universe.query(each.symbol)
+        except ValueError as error:
+            yield each.problem(str(error))
+            continue
+        first = seen.setdefault(query, each)
+        if first is not each:
+            yield each.problem(f"{each.symbol!r} is listed twice, first in line {first.line}")
