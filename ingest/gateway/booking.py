@@ -21,7 +21,7 @@ class Turn:
     """What the book says: wait so many seconds and ask again, or go, as the request of this id.
 
     `leaves_by` is the moment on the gate's monotonic clock until which the booking holds; later it must be made anew.
-    `past` is everything that counts, as (age in seconds, cost), this request included when it may go.
+    `past` is everything that counts, as (age in seconds, cost), this request last when it may go.
     """
 
     wait: float

@@ -222,8 +222,8 @@ class Gateway:
         return answered.answer or ()
 
     async def _ask(self, inquiry: Inquiry[T]) -> Answered[T]:
-        async with self._pacer.slot(inquiry.cost):
-            return await inquiry.ask(self.session, self.login, self._clock, self._on_record)
+        async with self._pacer.slot(inquiry.cost, lambda: inquiry.sent(self.login, self._clock)) as booked:
+            return await inquiry.ask(self.session, self.login, self._clock, self._on_record, booked)
 
     async def _reconnect(self) -> None:
         """Open a session again; all who wait share one search and its outcome."""

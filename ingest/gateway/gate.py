@@ -1,58 +1,113 @@
 """`PacedGate`: the thin shell around the pure `Pacer` that does the waiting, first come first served.
 
 Small-bar requests wait in a lane of their own: they may have to wait ten minutes for budget, which must not hold up the
-others. One gate per login, shared by all its gateways.
+others. One gate per login, shared by all its gateways in a process. Other processes share the login's small-bar budget
+through a `LoginBook`, in which such a request is booked before it leaves; large bars are not booked, and the limits of
+open requests and messages are kept by each process for itself.
 """
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import structlog
 
 from ingest.clock import Clock
+from ingest.domain.answer import RequestOutcome, RequestRecord
+from ingest.errors import GatewayLost, RequestError
+from ingest.gateway.booking import Draft, LoginBook, Past
 from ingest.gateway.pacing import Pacer, RequestCost
 
 _log = structlog.get_logger()
+_SHORTEST_WAIT = 0.001  # what the book says is in the future shall not be asked about at once
 
 
 class PacedGate:
-    """Lets requests through when the pacer allows it."""
+    """Lets requests through when the pacer allows it, and the login's book if it has one."""
 
     def __init__(self, pacer: Pacer, clock: Clock) -> None:
         self.pacer = pacer
         self._clock = clock
+        self._book: LoginBook | None = None
         self._lanes = {True: asyncio.Lock(), False: asyncio.Lock()}
         self._room = asyncio.Event()
 
-    @asynccontextmanager
-    async def slot(self, cost: RequestCost) -> AsyncIterator[None]:
-        """`async with gate.slot(cost):` waits for its turn and holds an open-request slot until the body ends.
+    def share(self, book: LoginBook) -> None:
+        """From now on small-bar requests are booked there."""
+        self._book = book
 
-        Send at once on entering, without awaiting: the pacer has just been told that the request leaves now.
+    def recall(self, past: Past) -> None:
+        """What the login sent in the last minutes, as (age in seconds, cost)."""
+        self.pacer.recall(self._clock.monotonic(), past)
+
+    @asynccontextmanager
+    async def slot(self, cost: RequestCost, draft: Draft | None = None) -> AsyncIterator[RequestRecord | None]:
+        """`async with gate.slot(cost, draft) as booked:` waits for its turn; the body holds an open-request slot.
+
+        Send at once on entering, without awaiting: the pacer has just been told that the request leaves now. `draft`
+        makes the request's record as it would be if it left now; `booked` is that record with its id, if it was booked.
+        Raises what the book raises (DatabaseError).
         """
         async with self._lanes[cost.units > 0]:
-            await self._turn(cost)
+            booked = await self._turn(cost, draft)
         try:
-            yield
-        finally:
-            self.pacer.ended(cost)
-            self._room.set()
+            with self._held(cost):
+                yield booked
+        except (RequestError, GatewayLost) as error:
+            if booked is not None and self._book is not None:
+                await self._book.close(self._ended(booked, error))
+            raise
 
     def violated(self) -> None:
         """IB reported a pacing violation: everybody pauses."""
         self.pacer.violated(self._clock.monotonic())
         _log.warning("gateway.pacing_violation", pause_seconds=self.pacer.rules.penalty_seconds)
 
-    def seed(self, log: Iterable[tuple[datetime, RequestCost]]) -> None:
-        """Take in the request log of earlier runs: (when sent, cost)."""
-        wall, now = self._clock.now(), self._clock.monotonic()
-        self.pacer.seed((now - (wall - sent_at).total_seconds(), cost) for sent_at, cost in log)
+    @contextmanager
+    def _held(self, cost: RequestCost) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._free(cost)
 
-    async def _turn(self, cost: RequestCost) -> None:
-        """Wait until the pacer says go, and tell it. No await lies between its word and the telling."""
+    def _free(self, cost: RequestCost) -> None:
+        self.pacer.ended(cost)
+        self._room.set()
+
+    async def _turn(self, cost: RequestCost, draft: Draft | None) -> RequestRecord | None:
+        """Wait until the request may leave, and tell the pacer. No await lies between the last word and the telling.
+
+        A booking that lapsed on its way back is made anew, with more time to leave.
+        """
+        grace, lapsed = self.pacer.rules.grace, None
+        while True:
+            await self._own_turn(cost)
+            if self._book is None or draft is None or not cost.units:
+                return None
+            try:
+                record = draft()
+                turn = await self._book.book(record, grace, instead_of=lapsed)
+            except BaseException:
+                self._free(cost)
+                raise
+            now = self._clock.monotonic()
+            self.pacer.recall(now, turn.past)
+            if turn.request_id is None:
+                self._free(cost)
+                await self._clock.sleep(max(turn.wait, _SHORTEST_WAIT))
+            elif now <= turn.leaves_by:
+                self.pacer.spoke(now, cost)
+                return replace(record, request_id=turn.request_id)
+            else:
+                self._free(cost)
+                self.pacer.recall(now, turn.past[:-1])  # its own lapsed booking is not in its way
+                lapsed, grace = turn.request_id, 2 * grace
+                _log.debug("gateway.booking_lapsed", request_id=lapsed, next_grace_seconds=grace)
+
+    async def _own_turn(self, cost: RequestCost) -> None:
+        """Wait until this process' own pacer lets it go."""
         while True:
             now = self._clock.monotonic()
             delay = self.pacer.wait(now, cost)
@@ -64,3 +119,10 @@ class PacedGate:
                 await self._room.wait()
             else:
                 await self._clock.sleep(delay)
+
+    def _ended(self, booked: RequestRecord, error: RequestError | GatewayLost) -> RequestRecord:
+        if isinstance(error.record, RequestRecord):
+            return replace(error.record, request_id=booked.request_id)
+        return replace(
+            booked, outcome=RequestOutcome.DISCONNECTED, ended_at=self._clock.now(), text=f"not sent: {error.message}"
+        )

@@ -41,13 +41,21 @@ class Inquiry(Generic[T]):
     stays_open: bool = False  # IB keeps it open after its answer until it is cancelled (head timestamps)
 
     async def ask(
-        self, session: Session, login: GatewayLogin, clock: Clock, tell: RecordListener | None
+        self,
+        session: Session,
+        login: GatewayLogin,
+        clock: Clock,
+        tell: RecordListener | None,
+        booked: RequestRecord | None = None,
     ) -> "Answered[T]":
-        """Send it now and wait. Raises RequestError or GatewayLost with its record; "no data" is an answer."""
+        """Send it now and wait. Raises RequestError or GatewayLost with its record; "no data" is an answer.
+
+        `booked` is the record under which it is in the request log already.
+        """
         session.check_alive()
         request_id = next_request_id()
         frame = self.write(session.encoder, request_id)
-        record = self._sent(login, clock)
+        record = replace(self.sent(login, clock), request_id=booked.request_id if booked else None)
         _announce(tell, record)
         notices: list[str] = []
         over_at_ib = False
@@ -76,7 +84,8 @@ class Inquiry(Generic[T]):
         _announce(tell, done)
         return Answered(answer, done, "", tuple(notices))
 
-    def _sent(self, login: GatewayLogin, clock: Clock) -> RequestRecord:
+    def sent(self, login: GatewayLogin, clock: Clock) -> RequestRecord:
+        """Its record as it leaves over a login's session now."""
         return RequestRecord(
             kind=self.kind,
             series=self.series,

@@ -38,14 +38,15 @@ class PacingRules:
     messages_per_second: int = 45
     penalty_seconds: float = 60.0  # after a violation; IB documents no length, 60 s is what is known to work
     guard: float = 0.5
+    grace: float = 0.25  # how long after its booking a small request may leave; counts like the guard
 
     def __post_init__(self) -> None:
         if not 1 <= self.open_requests <= HARD_OPEN_LIMIT:
             raise ValueError(f"IB allows 1 to {HARD_OPEN_LIMIT} open requests, not {self.open_requests}")
         if not 1 <= self.messages_per_second <= HARD_MESSAGE_RATE:
             raise ValueError(f"IB allows 1 to {HARD_MESSAGE_RATE:g} messages a second, not {self.messages_per_second}")
-        if self.guard < 0:
-            raise ValueError(f"the guard cannot be negative: {self.guard}")
+        if self.guard < 0 or self.grace <= 0:
+            raise ValueError(f"guard and grace cannot be negative: {self.guard}, {self.grace}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +127,16 @@ class Pacer:
 
     def sent(self, now: float, cost: RequestCost) -> None:
         """The request leaves at `now`."""
-        self._messages.extend([now] * cost.messages)
+        self.spoke(now, cost)
         self.open_now += cost.opens
         if cost.is_search:
             self._searched_at = now
         if cost.units:
             self._remember(now, cost)
+
+    def spoke(self, now: float, cost: RequestCost) -> None:
+        """Its messages leave at `now`, for one that was told as sent a moment ago and had to be booked first."""
+        self._messages.extend([now] * cost.messages)
 
     def ended(self, cost: RequestCost) -> None:
         """The request's answer is complete, refused, cancelled or lost."""

@@ -33,7 +33,7 @@ def save(connection: Connection, row: SeriesRow, record: RequestRecord) -> int:
 
 def save_all(connection: Connection, bookings: Sequence[Booking]) -> list[int]:
     """As `save`, for several at once in at most two statements; ids in the given order."""
-    fresh = [_values(row, record) for row, record in bookings if record.request_id is None]
+    fresh = [values_of(row, record) for row, record in bookings if record.request_id is None]
     ids = iter(_insert(connection, fresh) if fresh else ())
     _finish(connection, [booking for booking in bookings if booking[1].request_id is not None])
     return [record.request_id if record.request_id is not None else next(ids) for _, record in bookings]
@@ -41,16 +41,16 @@ def save_all(connection: Connection, bookings: Sequence[Booking]) -> list[int]:
 
 def recent(connection: Connection, login: str, since: datetime) -> tuple[RequestRecord, ...]:
     """What a login sent since a moment, in order: the pacer's memory across restarts and processes."""
-    chosen = _listed().where(table.c.login == login, table.c.sent_at >= since)
-    return tuple(_record(row) for row in connection.execute(chosen).mappings())
+    chosen = listed().where(table.c.login == login, table.c.sent_at >= since)
+    return tuple(record_of(row) for row in connection.execute(chosen).mappings())
 
 
 def proof(connection: Connection, series_id: int, window: Window | None = None) -> tuple[RequestRecord, ...]:
     """The requests that asked for any of a window of a series, in order of sending; None: all of them."""
-    chosen = _listed().where(table.c.series_id == series_id)
+    chosen = listed().where(table.c.series_id == series_id)
     if window is not None:
         chosen = chosen.where(table.c.asked.op("&&")(func.tstzrange(window.start, window.end)))
-    return tuple(_record(row) for row in connection.execute(chosen).mappings())
+    return tuple(record_of(row) for row in connection.execute(chosen).mappings())
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> list[int]:
@@ -81,7 +81,8 @@ def _finish(connection: Connection, bookings: Sequence[Booking]) -> None:
         raise DatabaseError(f"The request log does not hold all of the requests {named} as sent for these series.")
 
 
-def _values(row: SeriesRow, record: RequestRecord) -> dict[str, Any]:
+def values_of(row: SeriesRow, record: RequestRecord) -> dict[str, Any]:
+    """The columns of a request, but for its id."""
     login, asked = record.login, record.window
     return {
         "series_id": row.id,
@@ -105,8 +106,9 @@ def _values(row: SeriesRow, record: RequestRecord) -> dict[str, Any]:
     }
 
 
-def _listed() -> Select[Any]:
-    own = (column for column in table.c if column.name not in ("series_id", "origin"))
+def listed() -> Select[Any]:
+    """Requests with their series and instruments, in order of sending, for `record_of`."""
+    own = (column for column in table.c if column.name not in ("series_id", "origin", "booked_at"))
     return (
         select(
             *(column.label(f"request_{column.name}") for column in own),
@@ -120,7 +122,8 @@ def _listed() -> Select[Any]:
     )
 
 
-def _record(row: Any) -> RequestRecord:
+def record_of(row: Any) -> RequestRecord:
+    """A request from a mapping with the columns of `listed`."""
     own = {name.removeprefix("request_"): value for name, value in row.items() if name.startswith("request_")}
     login = GatewayLogin(
         name=own["login"],

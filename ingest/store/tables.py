@@ -136,6 +136,7 @@ requests = Table(
     Column("code", Integer),
     _word("text"),
     Column("bar_count", Integer),
+    _moment("booked_at", nullable=True),  # by the database's clock; only of what IB's rules for small requests count
     PrimaryKeyConstraint("id", name="requests_pk"),
     ForeignKeyConstraint(["series_id", "origin"], [series.c.id, series.c.origin], name="requests_series_origin"),
     CheckConstraint("kind IN ('bars', 'head', 'schedule')", name="requests_kind"),
@@ -143,6 +144,7 @@ requests = Table(
         "outcome IN ('sent', 'bars', 'no_data', 'timed_out', 'error', 'disconnected')", name="requests_outcome"
     ),
     Index("requests_login_sent_at", "login", "sent_at"),
+    Index("requests_login_booked_at", "login", "booked_at", postgresql_where=text("booked_at IS NOT NULL")),
     Index("requests_series_id", "series_id"),
 )
 
@@ -244,4 +246,20 @@ exports = Table(
     Column("path", Text, nullable=False),
     Column("manifest", JSONB, nullable=False),
     PrimaryKeyConstraint("id", name="exports_pk"),
+)
+
+learned = Table(
+    "learned",
+    metadata,
+    Column("login", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    _word("bar_size"),
+    _word("sec_type"),
+    Column("value", Integer, nullable=False),
+    _word("unit"),
+    Column("ceiling", Integer),
+    _moment("learned_at"),
+    PrimaryKeyConstraint("login", "topic", "bar_size", "sec_type", name="learned_pk"),
+    CheckConstraint("topic IN ('open_requests', 'request_span')", name="learned_topic"),
+    CheckConstraint("value > 0", name="learned_value"),
 )

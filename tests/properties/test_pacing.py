@@ -123,7 +123,7 @@ def test_a_pacer_seeded_from_the_log_keeps_the_rules_across_a_restart(
 ) -> None:
     before, _ = run(Pacer(), past)
     successor = Pacer()
-    successor.seed((one.at, one.wanted.cost) for one in reversed(before))
+    successor.recall(START, ((START - one.at, one.wanted.cost) for one in reversed(before)))
     first = Wanted((before[-1].at - START if before else 0.0) + pause, 0, "second", 0.0)
     after, _ = run(successor, [first, *wishes])
     small = [one for one in [*before, *after] if one.is_small]

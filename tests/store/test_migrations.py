@@ -59,11 +59,11 @@ def test_a_newer_schema_asks_for_a_newer_program(engine: Engine) -> None:
 def test_an_older_schema_is_sent_to_init(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     class Scripts:
         def get_current_head(self) -> str:
-            return "0002"
+            return "9998"
 
         def walk_revisions(self) -> list[object]:
-            return [type("Script", (), {"revision": name}) for name in ("0001", "0002")]
+            return [type("Script", (), {"revision": name}) for name in ("0001", "0002", "9998")]
 
     monkeypatch.setattr(migrate, "_scripts", Scripts)
-    with pytest.raises(SchemaMismatch, match=r"has schema 0001, this program needs 0002. Run `ingest init`"):
+    with pytest.raises(SchemaMismatch, match=r"has schema 0002, this program needs 9998. Run `ingest init`"):
         migrate.check(engine)

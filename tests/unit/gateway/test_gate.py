@@ -1,5 +1,4 @@
 import asyncio
-from datetime import timedelta
 
 from ingest.clock import FakeClock
 from ingest.domain.bar_size import BarSize
@@ -50,7 +49,7 @@ async def test_minute_bars_are_not_held_up_by_small_bars_that_wait_for_budget() 
             await asyncio.Event().wait()
 
     gate._clock = Stuck()
-    gate.seed([(clock.now() - timedelta(seconds=1), cost(number)) for number in range(60)])
+    gate.recall(tuple((1.0, cost(number)) for number in range(60)))
     waiting = asyncio.create_task(gate.slot(cost(99)).__aenter__())
     await blocked.wait()
     async with gate.slot(cost(99, BarSize.MIN_1)):
@@ -98,6 +97,6 @@ async def test_a_violation_makes_the_next_request_wait_a_minute() -> None:
 async def test_the_log_of_an_earlier_run_counts_by_its_age() -> None:
     clock = FakeClock()
     gate = PacedGate(Pacer(PacingRules(guard=0.0)), clock)
-    gate.seed([(clock.now() - timedelta(seconds=500), cost(number)) for number in range(60)])
+    gate.recall(tuple((500.0, cost(number)) for number in range(60)))
     async with gate.slot(cost(99)):
         assert 99 < sum(clock.slept) < 101

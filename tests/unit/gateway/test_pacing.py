@@ -9,7 +9,7 @@ from ingest.domain.instrument import Instrument
 from ingest.domain.request import Duration, HistoricalRequest
 from ingest.domain.series import Series
 from ingest.domain.what import WhatToShow
-from ingest.gateway.pacing import Pacer, PacingRules, RequestCost
+from ingest.gateway.pacing import Pacer, PacingRules, RequestCost, wait_after
 
 AAPL = Instrument(265598, "AAPL", "STK", "SMART", "USD")
 SECONDS = Series(AAPL, BarSize.SEC_5, WhatToShow.TRADES)
@@ -115,9 +115,16 @@ def test_a_violation_pauses_everybody_for_a_minute() -> None:
 
 def test_a_log_in_any_order_seeds_the_budget() -> None:
     pacer = Pacer(PacingRules(guard=0.0))
-    pacer.sent(1000.0, bars(SECONDS, 100))
-    pacer.seed([(900.0 - number, bars(SECONDS, number)) for number in range(59)])
+    past = [(100.0 + number, bars(SECONDS, number)) for number in range(59)]
+    pacer.recall(1000.0, [(0.0, bars(SECONDS, 100)), *past])
     assert pacer.wait(1000.5, bars(SECONDS, 99)) == pytest.approx(900 - 58 + 600 - 1000.5)
+    pacer.recall(1000.0, [])
+    assert pacer.wait(1000.5, bars(SECONDS, 99)) == 0
+
+
+def test_a_request_that_has_still_to_leave_counts_from_when_it_leaves_at_the_latest() -> None:
+    assert wait_after(EXACT, [(-2.0, bars(SECONDS))], bars(SECONDS)) == pytest.approx(17.0)
+    assert wait_after(EXACT, [(16.0, bars(SECONDS))], bars(SECONDS)) == 0
 
 
 @pytest.mark.parametrize("kind", list(RequestKind))

@@ -1,0 +1,52 @@
+"""Bookings: requests under IB's rules for small ones, entered in the log before they leave.
+
+Every process of a login looks and writes here under the login's lock, so that together they keep the rules that IB
+counts by login; and what a killed process had sent is still known. Times are by the database's clock, as ages: the
+clocks of several machines need not agree. A booking promises that its request leaves before `booked_at`, which
+therefore lies a grace ahead when it is made.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, Float, bindparam, cast, func, insert, text, update
+
+from ingest.domain.answer import RequestRecord
+from ingest.store.requests import listed, record_of, values_of
+from ingest.store.series import SeriesRow
+from ingest.store.sql import statement
+from ingest.store.tables import requests as table
+
+Aged = tuple[float, RequestRecord]
+
+_LOCK_SPACE = 0x1B03  # the first of the two keys of a login's advisory lock; the second is its name's hash
+_AGO = text("clock_timestamp() - make_interval(secs => :seconds)")
+_AHEAD = text("clock_timestamp() + make_interval(secs => :grace)")
+
+
+def hold_login(connection: Connection, login: str) -> None:
+    """Keep the login's other processes from booking until this transaction ends; waits for them to end theirs."""
+    connection.execute(statement("hold_login"), {"space": _LOCK_SPACE, "login": login})
+
+
+def past(connection: Connection, login: str, seconds: float, *, but: int | None = None) -> tuple[Aged, ...]:
+    """What was booked in the last `seconds`, each with its age (below 0 within its grace), but for one request."""
+    age = cast(func.extract("epoch", func.clock_timestamp() - table.c.booked_at), Float).label("age")
+    chosen = listed().add_columns(age).where(table.c.login == login, table.c.booked_at > _AGO)
+    if but is not None:
+        chosen = chosen.where(table.c.id != but)
+    found = connection.execute(chosen, {"seconds": seconds}).mappings()
+    return tuple((row["age"], record_of(row)) for row in found)
+
+
+def enter(connection: Connection, row: SeriesRow, record: RequestRecord, grace_seconds: float) -> int:
+    """Book a request that leaves within `grace_seconds`. Gives its id in the log."""
+    values: dict[str, Any] = values_of(row, record) | {"booked_at": _AHEAD}
+    made = insert(table).values(**values).returning(table.c.id)
+    return int(connection.execute(made, {"grace": grace_seconds}).scalar_one())
+
+
+def move(connection: Connection, request_id: int, record: RequestRecord, grace_seconds: float) -> None:
+    """Book a request anew that did not leave in time."""
+    chosen = update(table).where(table.c.id == bindparam("request_id"))
+    moved = chosen.values(sent_at=record.sent_at, booked_at=_AHEAD)
+    connection.execute(moved, {"request_id": request_id, "grace": grace_seconds})
