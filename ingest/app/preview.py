@@ -1,5 +1,6 @@
 """What a backfill would ask and cost, before anything is sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -11,6 +12,7 @@ from ingest.calendars import calendar_of
 from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.ledger import Ledger
+from ingest.gateway.gate import PacedGate
 from ingest.plan.cost import Cost, cost_of
 from ingest.plan.planner import SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits
@@ -41,6 +43,11 @@ async def plan_preview(settings: Settings, engine: Engine, wanted: Wanted, clock
     if orders is None:
         async with open_gateway(settings, clock, gate) as gateway:
             orders = await orders_of(gateway, engine, wanted, clock)
+    return preview_of(settings, engine, orders, gate, clock)
+
+
+def preview_of(settings: Settings, engine: Engine, orders: Sequence[Order], gate: PacedGate, clock: Clock) -> Preview:
+    """Plans for orders that stand. `gate` knows what the login sent lately."""
     plans, heads_missing = [], 0
     for order in orders:
         plan, head_known = _plan(settings, engine, order, clock)

@@ -69,12 +69,13 @@ def plan(
     with Database.open(settings) as database:
         preview = asyncio.run(plan_preview(settings, database.engine, asked, clock))
     if as_json:
-        emit_json(_document(preview))
+        emit_json(plan_json(preview))
     else:
-        show(_table(preview))
+        show(plan_table(preview))
 
 
-def _table(preview: Any) -> Any:
+def plan_table(preview: Any) -> Any:
+    """One row per series, and below it what it all costs."""
     from rich.console import Group
 
     from ingest.cli.screen import span, table
@@ -103,7 +104,7 @@ def _table(preview: Any) -> Any:
     return Group(made, *lines)
 
 
-def _document(preview: Any) -> dict[str, Any]:
+def plan_json(preview: Any) -> dict[str, Any]:
     cost = preview.cost
     return {
         "requests": cost.requests,

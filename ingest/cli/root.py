@@ -7,7 +7,20 @@ from typing import Any
 
 import typer
 
-from ingest.cli import backfill, coverage, demo, doctor, export, init, instruments, plan, simulator, status, update
+from ingest.cli import (
+    backfill,
+    coverage,
+    demo,
+    doctor,
+    export,
+    init,
+    instruments,
+    jobs,
+    plan,
+    simulator,
+    status,
+    update,
+)
 from ingest.cli.screen import configure_logs, fail
 from ingest.errors import EXIT_INTERRUPTED, IngestError, UsageError
 
@@ -27,6 +40,7 @@ app.add_typer(instruments.app, name="instruments")
 app.command()(plan.plan)
 app.command()(backfill.backfill)
 app.command()(update.update)
+app.add_typer(jobs.app, name="jobs")
 app.command()(status.status)
 app.command()(coverage.coverage)
 app.command()(export.export)

@@ -1,0 +1,129 @@
+"""A job file → orders, their price, and the snapshot they fill.
+
+An instrument that IB does not know, or finds ambiguous, does not stop the others: it is `Unmet`, with the reason.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine
+
+from ingest.app.connecting import gate_of, open_gateway, seed_gate
+from ingest.app.ordering import order_of, series_of
+from ingest.app.preview import Preview, preview_of
+from ingest.app.resolving import known_instrument, resolve
+from ingest.clock import Clock
+from ingest.config import Settings
+from ingest.domain.bar_size import BarSize
+from ingest.domain.instrument import Instrument
+from ingest.domain.series import Origin, Series
+from ingest.domain.what import WhatToShow
+from ingest.errors import AmbiguousInstrument, IngestError, RequestError, UnknownInstrument, UsageError
+from ingest.export import Selection
+from ingest.gateway.client import Gateway
+from ingest.store.reading import NamedSeries
+from ingest.wishes import Job
+from ingest.worker.lines import Order
+
+_Key = tuple[int, BarSize, WhatToShow, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A symbol of the universe that gives no order, or a series of it that does not. `kind` is the error's class."""
+
+    symbol: str
+    kind: str
+    reason: str
+
+    @classmethod
+    def because(cls, symbol: str, error: IngestError) -> "Unmet":
+        return cls(symbol, type(error).__name__, str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrders:
+    """What a job comes to today."""
+
+    orders: tuple[Order, ...]
+    unmet: tuple[Unmet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobSelection(Selection):
+    """Exactly the series of these keys, whatever else the database holds of the same instruments."""
+
+    keys: frozenset[_Key] = field(default=frozenset())
+
+    def series(self, connection: Connection) -> tuple[NamedSeries, ...]:
+        found = Selection.series(self, connection)
+        return tuple(each for each in found if _key(each.row.series) in self.keys)
+
+
+async def job_orders(gateway: Gateway, engine: Engine, job: Job, clock: Clock) -> JobOrders:
+    """Resolve every symbol, at IB where the database does not know it. Raises GatewayLost and DatabaseError."""
+    found: list[tuple[str, Instrument]] = []
+    unmet: list[Unmet] = []
+    for symbol in job.universe.symbols:
+        try:
+            found.append((symbol, await resolve(gateway, engine, job.universe.query(symbol))))
+        except (UnknownInstrument, AmbiguousInstrument, RequestError) as error:
+            unmet.append(Unmet.because(symbol, error))
+    made = _ordered(job, found, clock)
+    return JobOrders(made.orders, (*unmet, *made.unmet))
+
+
+async def job_preview(settings: Settings, engine: Engine, job: Job, clock: Clock) -> tuple[Preview, tuple[Unmet, ...]]:
+    """What a run would ask and cost. Connects to the gateway only for instruments the database does not know."""
+    gate = gate_of(settings, clock)
+    seed_gate(engine, gate, settings, clock)
+    made = _known_orders(engine, job, clock)
+    if made is None:
+        async with open_gateway(settings, clock, gate) as gateway:
+            made = await job_orders(gateway, engine, job, clock)
+    return preview_of(settings, engine, made.orders, gate, clock), made.unmet
+
+
+def job_selection(job: Job, orders: Iterable[Order], origin: Origin, clock: Clock) -> JobSelection:
+    """The job's own series over the time it wants."""
+    chosen = [order.series for order in orders]
+    today = clock.now().date()
+    return JobSelection(
+        symbols=tuple(dict.fromkeys(f"con_id:{series.instrument.con_id}" for series in chosen)),
+        bar_sizes=tuple(dict.fromkeys(series.bar_size for series in chosen)),
+        origin=origin,
+        start=job.want.start(today),
+        end=job.want.end(today),
+        keys=frozenset(_key(series) for series in chosen),
+    )
+
+
+def _known_orders(engine: Engine, job: Job, clock: Clock) -> JobOrders | None:
+    """None where the database does not know every symbol."""
+    found = []
+    for symbol in job.universe.symbols:
+        row = known_instrument(engine, job.universe.query(symbol), None)
+        if row is None:
+            return None
+        found.append((symbol, row.instrument))
+    return _ordered(job, found, clock)
+
+
+def _ordered(job: Job, found: Iterable[tuple[str, Instrument]], clock: Clock) -> JobOrders:
+    """One order for each series, also where two symbols or two wishes come to the same one."""
+    today = clock.now().date()
+    start, end = job.want.start(today), job.want.end(today)
+    orders: dict[Series, Order] = {}
+    unmet: list[Unmet] = []
+    for symbol, instrument in found:
+        for wish in job.series:
+            series = series_of(instrument, wish.bar_size, wish.what, outside_rth=wish.outside_rth)
+            try:
+                orders.setdefault(series, order_of(series, start, end, clock))
+            except UsageError as error:
+                unmet.append(Unmet.because(f"{symbol} {wish.bar_size.alias}", error))
+    return JobOrders(tuple(orders.values()), tuple(unmet))
+
+
+def _key(series: Series) -> _Key:
+    return series.instrument.con_id, series.bar_size, series.what, series.use_rth
