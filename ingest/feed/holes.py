@@ -90,5 +90,5 @@ def _date(day: date) -> Window:
 
 def _lacks(incomplete: Incomplete) -> str:
     shown = ", ".join(f"{stretch.window} {stretch.state}" for stretch in incomplete.missing[:3])
-    more = f" and {len(incomplete.missing) - 3} more windows" if len(incomplete.missing) > 3 else ""
+    more = f" and {len(incomplete.missing) - 3} more" if len(incomplete.missing) > 3 else ""
     return f"{incomplete.series} lacks {shown}{more}"

@@ -148,8 +148,9 @@ def _summed(bars: pa.Table, labels: Micros) -> pa.Table:
     column = {name: bars[name].cast(pa.float64()).to_numpy() for name in BAR_SCHEMA.names if name != "ts"}
     volume = np.add.reduceat(column["volume"], begins)
     turnover = np.where(column["volume"] == 0, 0.0, column["wap"] * column["volume"])
-    with np.errstate(invalid="ignore"):  # no volume at all has no average price
-        wap = np.add.reduceat(turnover, begins) / volume
+    plain = np.add.reduceat(column["wap"], begins) / (ends - begins + 1)
+    with np.errstate(invalid="ignore"):
+        weighted = np.add.reduceat(turnover, begins) / volume
     count = np.add.reduceat(column["bar_count"], begins)  # exact: sums stay far below 2**53
     made = {
         "ts": labels[begins],
@@ -158,7 +159,7 @@ def _summed(bars: pa.Table, labels: Micros) -> pa.Table:
         "low": np.minimum.reduceat(column["low"], begins),
         "close": column["close"][ends],
         "volume": volume,
-        "wap": wap,
+        "wap": np.where(volume == 0, plain, weighted),  # an index has no volume to weigh by, and IB says 0
         "bar_count": count,
     }
     return pa.table([_column(field, made[field.name]) for field in BAR_SCHEMA], BAR_SCHEMA)

@@ -44,18 +44,19 @@ def hold_mixture(engine: Engine) -> list[SeriesRow]:
     minutes, days = given.series(), given.series(bar_size=BarSize.DAY_1)
     over_new_year = given.window("2023-12-29 14:30", "2024-01-03 21:00")
     year_end = Entry(given.window("2023-12-29 14:30", "2023-12-29 21:00"), State.COVERED)
+    euro = given.series(given.EURUSD, what=WhatToShow.MIDPOINT)
     simulated = settled.bars("2024-01-02 14:30", 40, price=7.0)
     rows = [
         hold(engine, minutes, settled.bars("2023-12-29 14:30", 390), [year_end]),
         hold(engine, minutes, settled.bars("2024-01-02 14:30", 390, price=101), [Entry(over_new_year, State.COVERED)]),
         hold(engine, given.series(use_rth=False), settled.bars("2024-01-02 09:00", 600, price=99)),
-        hold(engine, days, settled.bars("2023-12-28", 5, seconds=86_400), [_days("2023-12-28", "2024-01-02")]),
+        hold(engine, days, settled.bars("2023-12-28", 5, seconds=86_400), [_stretch("2023-12-28", "2024-01-02")]),
         hold(engine, given.series(MSFT), settled.bars("2024-01-02 14:30", 390, price=370)),
-        hold(engine, given.series(given.EURUSD, what=WhatToShow.MIDPOINT), settled.bars("2024-01-02", 500, price=1)),
+        hold(engine, euro, settled.bars("2024-01-02", 500, price=1), [_stretch("2024-01-02", "2024-01-03")]),
         hold(engine, minutes, simulated, origin=Origin.SYNTHETIC),
     ]
     return rows[1:]
 
 
-def _days(start: str, end: str) -> Entry:
+def _stretch(start: str, end: str) -> Entry:
     return Entry(given.window(start, end), State.COVERED)

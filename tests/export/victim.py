@@ -13,9 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ingest.clock import SystemClock
 from ingest.export import Selection, export
 from ingest.store.engine import create_engine
+
+assert pd.__version__  # pyarrow imports it when first used, which would slow every child by a third of a second
 
 #: Everything an export does that outlives it goes through one of these.
 _LASTING = ("fsync", "mkdir", "rename", "replace", "symlink", "unlink", "rmdir")
