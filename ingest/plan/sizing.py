@@ -48,7 +48,7 @@ def _duration(chunk: Chunk, calendar: SessionCalendar, end: datetime, more: int)
     start = max(chunk.window.start, held[0].hours.start) if held and calendar.is_known else chunk.window.start
     seconds = int((end - start).total_seconds())
     if size.is_small:
-        return Duration(min(86_400, max(30, seconds + more * 5 * size.seconds)), "S")
+        return Duration(min(86_400, max(30, seconds) + more * max(30, 5 * size.seconds)), "S")
     if size is BarSize.MIN_1 and not more and len(held) <= 1 and 60 <= seconds <= 86_400:
         return Duration(seconds, "S")
     return _in_calendar_units(size, chunk.window, calendar, more)

@@ -16,10 +16,10 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from ingest.clock import Clock
-from ingest.domain.answer import GatewayLogin
+from ingest.domain.answer import GatewayLogin, RequestRecord
 from ingest.domain.ledger import Entry
 from ingest.domain.series import Series
-from ingest.errors import GatewayLost, IngestError, RequestError, RequestRefused
+from ingest.errors import GatewayGone, GatewayLost, IngestError, RequestError, RequestRefused
 from ingest.fetch import Fetcher
 from ingest.gateway.client import HeadAnswer
 from ingest.plan.planner import PlannedRequest, SeriesPlan
@@ -31,7 +31,7 @@ from ingest.store import series as series_store
 from ingest.validate.verdict import failed
 from ingest.worker.lines import Line, Order, open_lines, plan_line, shape_of
 from ingest.worker.loading import Loader
-from ingest.worker.settling import gives_up_series, settle_answer, settle_error
+from ingest.worker.settling import asks_for_less, gives_up_series, settle_answer, settle_error
 
 log = structlog.get_logger()
 
@@ -70,14 +70,14 @@ class Run:
     _lines: list[Line] = field(default_factory=list)
     _queue: deque[tuple[Line, PlannedRequest]] = field(default_factory=deque)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    _lost: GatewayLost | None = None
+    _lost: GatewayGone | None = None
 
     def stop(self) -> None:
         """Send nothing more; what is on the wire is cancelled, what has come is committed."""
         self._stopped.set()
 
     async def complete(self, orders: Sequence[Order]) -> RunReport:
-        """Do what can be done. Raises SeriesBusy, GatewayLost, DatabaseError; the ledger is right in any case."""
+        """Do what can be done. Raises SeriesBusy, GatewayGone, DatabaseError; the ledger is right in any case."""
         with self._locks() as locks:
             origin = self.source.login.origin
             self._lines = await asyncio.to_thread(open_lines, self.engine, locks, orders, origin)
@@ -99,7 +99,8 @@ class Run:
     # -- planning
 
     def _plan_all(self) -> list[tuple[Line, SeriesPlan]]:
-        now, planned = self.clock.now(), []
+        # As of the run's start: every look would find newer bars due, and a run must not chase the present.
+        now, planned = self.progress.started, []
         for line in self._lines:
             with self.engine.begin() as connection:
                 plan = plan_line(connection, line, now, self.options.spans, retry_failed=self.options.retry_failed)
@@ -132,7 +133,7 @@ class Run:
         line.head_asked = True
         try:
             answer = await self.source.head_timestamp(line.series)
-        except RequestError as error:
+        except (RequestError, GatewayLost) as error:
             log.warning("head_timestamp_unknown", series=str(line.series), reason=str(error))
             return
         line.head = answer.head
@@ -182,6 +183,8 @@ class Run:
             if self._is_ruled_out(line, planned):
                 self.progress.series[line.row.id].settled += 1
                 continue
+            if line.expects_refusal(planned) and self._split(line, planned):
+                continue
             self.progress.open += 1
             try:
                 await self._one(loader, line, planned)
@@ -200,11 +203,32 @@ class Run:
             await self._ask_head(line)
 
     async def _failed(self, loader: Loader, line: Line, planned: PlannedRequest, error: IngestError) -> None:
+        if asks_for_less(error):
+            line.refused_as_too_long(planned)
+            if self._split(line, planned):
+                await asyncio.to_thread(self._keep_refusal, line, error)
+                return
         await loader.put(settle_error(line.row, planned, error))
-        if isinstance(error, GatewayLost):
+        if isinstance(error, GatewayGone):
             self._lost = error
         elif gives_up_series(error):
             await self._give_up(line, error)
+
+    def _split(self, line: Line, planned: PlannedRequest) -> bool:
+        """Queue the same time as two smaller requests, next to be asked; false where that cannot be."""
+        parts = line.halved(planned, self.clock.now())
+        if parts:
+            log.info("request_split", request=str(planned.request), into=[str(part.request) for part in parts])
+            self._queue.extendleft((line, part) for part in reversed(parts))
+            self.progress.series[line.row.id].planned += len(parts) - 1
+        return bool(parts)
+
+    def _keep_refusal(self, line: Line, error: IngestError) -> None:
+        """The refused request belongs into the log, although nothing is settled by it."""
+        record = getattr(error, "record", None)
+        if isinstance(record, RequestRecord):
+            with self.engine.begin() as connection:
+                requests.save(connection, line.row, record)
 
     async def _give_up(self, line: Line, error: IngestError) -> None:
         """What was still to be asked of the series fails for the same reason, and the ledger says so."""
@@ -239,7 +263,7 @@ class Run:
 
     def _line_report(self, connection: Connection, line: Line) -> SeriesReport:
         held = ledger.read(connection, line.row.id)
-        due = due_part(line.series, line.wish, line.calendar, self.clock.now())
+        due = due_part(line.series, line.wish, line.calendar, self.progress.started)
         return report_of(self.progress.series[line.row.id], line.row.id, line.wish, due, held)
 
     @contextmanager

@@ -166,3 +166,10 @@ def test_half_days_are_asked_to_their_early_close() -> None:
         )
     )
     assert requests(p) == [("20231124-18:00:00", str(timedelta(hours=3.5) // timedelta(seconds=1)) + " S")]
+
+
+def test_a_second_look_at_a_single_second_has_another_duration_than_ibs_least() -> None:
+    s = series(bar_size=BarSize.SEC_1)
+    held = window("2024-03-05 15:00:00", "2024-03-05 15:00:01")
+    assert requests(plan(s, held)) == [("20240305-15:00:01", "30 S")]
+    assert requests(plan(s, held, Entry(held, State.PENDING))) == [("20240305-15:00:01", "60 S")]
