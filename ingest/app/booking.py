@@ -1,4 +1,4 @@
-"""`DatabaseBook`: a login's bookings in the `requests` table, one short transaction each, in a thread of their own.
+"""`DatabaseBook`: bookings in the `requests` table, one short transaction each, in a thread of their own.
 
 A transaction takes the login's lock, looks at what all its processes booked in the last minutes, lets the pacer's rules
 decide, and books or leaves. Ages are the database's; a faster clock (`scale`) makes them so many times as old.
@@ -6,7 +6,7 @@ decide, and books or leaves. Ages are the database's; a faster clock (`scale`) m
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -29,13 +29,13 @@ _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseBook:
-    """One login's book. `clock` is the gate's own; `scale` how many of its seconds pass in one of the database's."""
+    """The book. `clock` is the gate's own; `scale` how many of its seconds pass in one of the database's."""
 
     engine: Engine
-    login: str
     clock: Clock
     rules: PacingRules
     scale: float = 1.0
+    _known: dict[int, RequestCost] = field(default_factory=dict)
 
     async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None) -> Turn:
         """Book a request, or say how long to wait. Raises DatabaseError; an absent database is waited for first."""
@@ -48,16 +48,16 @@ class DatabaseBook:
         except DatabaseError as error:
             _log.warning("booking_left_open", request_id=record.request_id, because=str(error))
 
-    def past(self) -> Past:
-        """What the login booked in the last minutes, as (age, cost)."""
+    def past(self, login: str) -> Past:
+        """What a login booked in the last minutes, as (age, cost)."""
         with self.engine.connect() as connection:
-            return self._past(connection, None)
+            return self._past(connection, login, None)
 
     def _book(self, draft: RequestRecord, grace: float, instead_of: int | None) -> Turn:
-        cost = RequestCost.of_record(draft)
+        login, cost = draft.login.name, RequestCost.of_record(draft)
         with self.engine.begin() as connection:
-            bookings.hold_login(connection, self.login)
-            past = self._past(connection, instead_of)
+            bookings.hold_login(connection, login)
+            past = self._past(connection, login, instead_of)
             wait = wait_after(self.rules, past, cost)
             if wait > 0:
                 return Turn(wait, past)
@@ -69,12 +69,20 @@ class DatabaseBook:
             else:
                 request_id = instead_of
                 bookings.move(connection, request_id, draft, seconds)
+        self._known[request_id] = cost
         return Turn(0.0, (*past, (-grace, cost)), request_id, leaves_by)
 
-    def _past(self, connection: Connection, but: int | None) -> Past:
+    def _past(self, connection: Connection, login: str, but: int | None) -> Past:
+        """Only what was not seen before is read whole; the rest is known by its id."""
         seconds = (self.rules.budget_seconds + self.rules.guard + 1.0) / self.scale
-        found = bookings.past(connection, self.login, seconds, but=but)
-        return tuple((age * self.scale, RequestCost.of_record(record)) for age, record in found)
+        ages = dict(bookings.past(connection, login, seconds))
+        costs = {number: self._known[number] for number in ages if number in self._known}
+        if strange := ages.keys() - costs.keys():
+            found = bookings.records(connection, strange)
+            costs |= {number: RequestCost.of_record(record) for number, record in found.items()}
+        self._known.clear()
+        self._known.update(costs)
+        return tuple((ages[number] * self.scale, cost) for number, cost in costs.items() if number != but)
 
     def _close(self, record: RequestRecord) -> None:
         with self.engine.begin() as connection:

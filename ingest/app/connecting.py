@@ -72,9 +72,9 @@ def make_run(
 
 def seed_gate(engine: Engine, gate: PacedGate, settings: Settings, clock: Clock) -> None:
     """Let the gate share the login's budget with all its processes, past and present, through the request log."""
-    book = DatabaseBook(engine, settings.gateway.login, clock, gate.pacer.rules, settings.clock.scale)
+    book = DatabaseBook(engine, clock, gate.pacer.rules, settings.clock.scale)
     gate.share(book)
-    gate.recall(book.past())
+    gate.recall(book.past(settings.gateway.login))
 
 
 async def fill(

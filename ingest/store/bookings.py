@@ -6,9 +6,10 @@ clocks of several machines need not agree. A booking promises that its request l
 therefore lies a grace ahead when it is made.
 """
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Float, bindparam, cast, func, insert, text, update
+from sqlalchemy import Connection, Float, bindparam, cast, func, insert, select, text, update
 
 from ingest.domain.answer import RequestRecord
 from ingest.store.requests import listed, record_of, values_of
@@ -16,7 +17,7 @@ from ingest.store.series import SeriesRow
 from ingest.store.sql import statement
 from ingest.store.tables import requests as table
 
-Aged = tuple[float, RequestRecord]
+Aged = tuple[int, float]
 
 _LOCK_SPACE = 0x1B03  # the first of the two keys of a login's advisory lock; the second is its name's hash
 _AGO = text("clock_timestamp() - make_interval(secs => :seconds)")
@@ -28,14 +29,17 @@ def hold_login(connection: Connection, login: str) -> None:
     connection.execute(statement("hold_login"), {"space": _LOCK_SPACE, "login": login})
 
 
-def past(connection: Connection, login: str, seconds: float, *, but: int | None = None) -> tuple[Aged, ...]:
-    """What was booked in the last `seconds`, each with its age (below 0 within its grace), but for one request."""
-    age = cast(func.extract("epoch", func.clock_timestamp() - table.c.booked_at), Float).label("age")
-    chosen = listed().add_columns(age).where(table.c.login == login, table.c.booked_at > _AGO)
-    if but is not None:
-        chosen = chosen.where(table.c.id != but)
-    found = connection.execute(chosen, {"seconds": seconds}).mappings()
-    return tuple((row["age"], record_of(row)) for row in found)
+def past(connection: Connection, login: str, seconds: float) -> tuple[Aged, ...]:
+    """What was booked in the last `seconds`: its id in the log, and its age (below 0 within its grace)."""
+    age = cast(func.extract("epoch", func.clock_timestamp() - table.c.booked_at), Float)
+    chosen = select(table.c.id, age).where(table.c.login == login, table.c.booked_at > _AGO)
+    return tuple((request_id, aged) for request_id, aged in connection.execute(chosen, {"seconds": seconds}))
+
+
+def records(connection: Connection, request_ids: Collection[int]) -> dict[int, RequestRecord]:
+    """The requests of these ids."""
+    chosen = listed().where(table.c.id.in_(request_ids))
+    return {row["request_id"]: record_of(row) for row in connection.execute(chosen).mappings()}
 
 
 def enter(connection: Connection, row: SeriesRow, record: RequestRecord, grace_seconds: float) -> int:
