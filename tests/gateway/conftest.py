@@ -20,7 +20,7 @@ from ingest.gateway.pacing import Pacer
 from tests.given import AAPL, at
 
 PATIENT = Deadlines()
-SHORT = Deadlines(connect=3, handshake=3, session=3, lookup=3, head=3, schedule=3, current_time=3, reconnect=30)
+SHORT = Deadlines(connect=3, handshake=3, session=3, lookup=3, head=3, schedule=3, current_time=3, reconnect=10)
 MINUTES = Series(AAPL, BarSize.MIN_1, WhatToShow.TRADES)
 REQUEST = HistoricalRequest(MINUTES, at("2024-01-10 12:00"), Duration(1, "D"))
 OTHER = HistoricalRequest(replace(MINUTES, bar_size=BarSize.MIN_5), at("2024-01-10 12:00"), Duration(1, "D"))
@@ -36,8 +36,15 @@ class Heard:
         self.records: list[RequestRecord] = []
 
 
-def gateway_at(port: int, *, version: int = 200, deadlines: Deadlines = PATIENT, heard: Heard | None = None) -> Gateway:
-    clock = SystemClock(scale=10.0)
+def gateway_at(
+    port: int,
+    *,
+    version: int = 200,
+    deadlines: Deadlines = PATIENT,
+    heard: Heard | None = None,
+    scale: float = 10.0,
+) -> Gateway:
+    clock = SystemClock(scale=scale)
     return Gateway(
         GatewayAddress(port=port, client_id=7, login_name="main", max_server_version=version),
         clock,

@@ -9,7 +9,7 @@ from ingest.errors import (
     GatewayLost,
     RequestRefused,
 )
-from tests.gateway.conftest import OTHER, REQUEST, SHORT, Heard, failing, gateway_at
+from tests.gateway.conftest import OTHER, PATIENT, REQUEST, Heard, failing, gateway_at
 from tests.gateway.scripted import (
     NOON,
     Peer,
@@ -94,8 +94,8 @@ async def test_a_gateway_that_went_silent_is_noticed_although_its_socket_is_open
         asked.append((await peer.frame())[0])
         await peer.closed()
 
-    deadlines = replace(SHORT, heartbeat_interval=5.0, current_time=2.0)
-    async with scripted(script) as port, gateway_at(port, deadlines=deadlines) as gateway:
+    deadlines = replace(PATIENT, heartbeat_interval=5.0, current_time=5.0)
+    async with scripted(script) as port, gateway_at(port, deadlines=deadlines, scale=50.0) as gateway:
         async with asyncio.timeout(5):
             while gateway.is_open:
                 await asyncio.sleep(0.02)
@@ -105,16 +105,19 @@ async def test_a_gateway_that_went_silent_is_noticed_although_its_socket_is_open
 
 
 async def test_a_gateway_that_tells_its_time_stays() -> None:
+    told_twice = asyncio.Event()
+
     async def script(peer: Peer) -> None:
         await peer.start()
         for _ in range(2):
             assert (await peer.frame())[0] == "49"
             await peer.send(text(49, 1, NOON))
+        told_twice.set()
         await peer.closed()
 
-    deadlines = replace(SHORT, heartbeat_interval=6.0, current_time=2.0)
-    async with scripted(script) as port, gateway_at(port, deadlines=deadlines) as gateway:
-        await asyncio.sleep(1.5)
+    deadlines = replace(PATIENT, heartbeat_interval=6.0, current_time=30.0)
+    async with scripted(script) as port, gateway_at(port, deadlines=deadlines, scale=50.0) as gateway:
+        await asyncio.wait_for(told_twice.wait(), 5)
         assert gateway.is_open
 
 
