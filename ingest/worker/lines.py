@@ -8,15 +8,17 @@ from sqlalchemy import Connection, Engine
 
 from ingest.calendars import calendar_of
 from ingest.domain.calendar import SessionCalendar
+from ingest.domain.request import Duration
 from ingest.domain.series import Origin, Series
 from ingest.domain.window import Window, Windows
-from ingest.errors import SeriesBusy
+from ingest.plan.halving import halves
 from ingest.plan.planner import PlannedRequest, SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits
 from ingest.plan.spans import Spans
 from ingest.store import heads, instruments, ledger
 from ingest.store import series as series_store
 from ingest.store.series import SeriesRow
+from ingest.worker.locking import Locks
 
 Shape = tuple[str, str, Window]
 
@@ -31,7 +33,10 @@ class Order:
 
 @dataclass(slots=True)
 class Line:
-    """A series in the run. `tried` holds the shapes of requests already made; `given_up` why no more are."""
+    """A series in the run. `tried` holds the shapes of requests already made; `given_up` why no more are.
+
+    `too_long` is the shortest duration that IB has refused as such.
+    """
 
     row: SeriesRow
     wish: Windows
@@ -40,6 +45,7 @@ class Line:
     head_asked: bool = False
     tried: set[Shape] = field(default_factory=set)
     given_up: str = ""
+    too_long: Duration | None = None
 
     @property
     def series(self) -> Series:
@@ -55,27 +61,35 @@ class Line:
             return []
         return [planned for planned in plan.requests if shape_of(planned) not in self.tried]
 
+    def refused_as_too_long(self, planned: PlannedRequest) -> None:
+        duration = planned.request.duration
+        if not self.expects_refusal(planned):
+            self.too_long = duration
+
+    def expects_refusal(self, planned: PlannedRequest) -> bool:
+        """Whether a request is as long as one that was refused for it."""
+        limit, duration = self.too_long, planned.request.duration
+        return limit is not None and limit.unit == duration.unit and limit.count <= duration.count
+
+    def halved(self, planned: PlannedRequest, now: datetime) -> tuple[PlannedRequest, ...]:
+        """The same time in two requests that this run has not made yet; empty where it cannot be cut."""
+        parts = halves(planned, self.calendar, now)
+        fresh = tuple(part for part in parts if shape_of(part) not in self.tried)
+        self.tried |= {shape_of(part) for part in fresh}
+        return fresh
+
 
 def shape_of(planned: PlannedRequest) -> Shape:
     return planned.request.end_text, str(planned.request.duration), planned.chunk.window
 
 
-def open_lines(engine: Engine, locks: Connection, orders: Sequence[Order], origin: Origin) -> list[Line]:
-    """Make sure of the series' rows and take their locks on `locks` (a connection in autocommit that stays open).
-
-    Raises SeriesBusy naming who has one, and gives back those taken.
-    """
+def open_lines(engine: Engine, locks: Locks, orders: Sequence[Order], origin: Origin) -> list[Line]:
+    """Make sure of the series' rows and take their locks. Raises SeriesBusy naming who has one."""
     with engine.begin() as connection:
         rows = [(series_store.ensure(connection, order.series, origin), order.wish) for order in orders]
         opened = [_line(connection, row, wish) for row, wish in rows]
-    taken: list[int] = []
     for row, _ in rows:
-        holder = series_store.try_lock(locks, row.id)
-        if holder is not None:
-            for series_id in taken:
-                series_store.unlock(locks, series_id)
-            raise SeriesBusy(f"{row} is being filled by another run ({holder}).", hint="Wait for it, or stop it.")
-        taken.append(row.id)
+        locks.take(row)
     return opened
 
 

@@ -11,6 +11,7 @@ from ingest.domain.outcome import EmptyConfirmed, EmptyOnce, Failed, Loaded, Out
 from ingest.load import load
 from ingest.progress import Progress
 from ingest.store.bars import LoadCounts
+from ingest.worker.patience import Patience
 from ingest.worker.settling import Settled
 
 log = structlog.get_logger()
@@ -25,6 +26,7 @@ class Loader:
 
     engine: Engine
     progress: Progress
+    patience: Patience
     waiting: "asyncio.Queue[Settled | None]" = field(default_factory=lambda: asyncio.Queue(maxsize=64))
 
     async def put(self, settled: Settled) -> None:
@@ -35,12 +37,12 @@ class Loader:
         await self.waiting.put(None)
 
     async def drain(self) -> None:
-        """Commit until `finish` is seen. Raises what the database raises."""
+        """Commit until `finish` is seen, waiting out a database that goes away. Raises what else it raises."""
         last = False
         while not last:
             batch, last = await self._next()
             commits = [settled.settlement for settled in batch if settled.settlement is not None]
-            counts: Sequence[LoadCounts] = await asyncio.to_thread(load, self.engine, commits) if commits else ()
+            counts: Sequence[LoadCounts] = await self.patience.call(load, self.engine, commits) if commits else ()
             found = iter(counts)
             for settled in batch:
                 self._tell(settled, next(found) if settled.settlement is not None else None)

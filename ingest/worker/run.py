@@ -6,8 +6,7 @@ the next look plans anew from there, so that a run can be stopped, killed or rep
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import Protocol
@@ -27,10 +26,11 @@ from ingest.plan.reach import due_part
 from ingest.plan.spans import Spans
 from ingest.progress import Progress, RunReport, SeriesProgress, SeriesReport, report_of
 from ingest.store import heads, ledger, requests
-from ingest.store import series as series_store
 from ingest.validate.verdict import failed
 from ingest.worker.lines import Line, Order, open_lines, plan_line, shape_of
 from ingest.worker.loading import Loader
+from ingest.worker.locking import Locks
+from ingest.worker.patience import Patience
 from ingest.worker.settling import asks_for_less, gives_up_series, settle_answer, settle_error
 
 log = structlog.get_logger()
@@ -71,6 +71,10 @@ class Run:
     _queue: deque[tuple[Line, PlannedRequest]] = field(default_factory=deque)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _lost: GatewayGone | None = None
+    _patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._patience = Patience(self.clock)
 
     def stop(self) -> None:
         """Send nothing more; what is on the wire is cancelled, what has come is committed."""
@@ -78,20 +82,21 @@ class Run:
 
     async def complete(self, orders: Sequence[Order]) -> RunReport:
         """Do what can be done. Raises SeriesBusy, GatewayGone, DatabaseError; the ledger is right in any case."""
-        with self._locks() as locks:
+        with Locks.on(self.engine) as locks:
+            self._patience.on_return = locks.retake
             origin = self.source.login.origin
-            self._lines = await asyncio.to_thread(open_lines, self.engine, locks, orders, origin)
+            self._lines = await self._patience.call(open_lines, self.engine, locks, orders, origin)
             for line in self._lines:
                 self.progress.series[line.row.id] = SeriesProgress(line.series)
             await self._until_done()
             if self._lost is not None:
                 raise self._lost
-            return await asyncio.to_thread(self._report)
+            return await self._patience.call(self._report)
 
     async def _until_done(self) -> None:
-        await self._ask_heads(await asyncio.to_thread(self._plan_all))
+        await self._ask_heads(await self._patience.call(self._plan_all))
         while not self._stopped.is_set() and self._lost is None:
-            work = self._enqueue(await asyncio.to_thread(self._plan_all))
+            work = self._enqueue(await self._patience.call(self._plan_all))
             if not work:
                 return
             await self._work()
@@ -137,7 +142,7 @@ class Run:
             log.warning("head_timestamp_unknown", series=str(line.series), reason=str(error))
             return
         line.head = answer.head
-        await asyncio.to_thread(self._keep_head, line, answer)
+        await self._patience.call(self._keep_head, line, answer)
 
     def _keep_head(self, line: Line, answer: HeadAnswer) -> None:
         with self.engine.begin() as connection:
@@ -148,7 +153,7 @@ class Run:
     # -- working the queue
 
     async def _work(self) -> None:
-        loader = Loader(self.engine, self.progress)
+        loader = Loader(self.engine, self.progress, self._patience)
         draining = asyncio.create_task(loader.drain())
         askers = [
             asyncio.create_task(self._ask(loader)) for _ in range(min(self.options.concurrency, len(self._queue)))
@@ -206,7 +211,7 @@ class Run:
         if asks_for_less(error):
             line.refused_as_too_long(planned)
             if self._split(line, planned):
-                await asyncio.to_thread(self._keep_refusal, line, error)
+                await self._patience.call(self._keep_refusal, line, error)
                 return
         await loader.put(settle_error(line.row, planned, error))
         if isinstance(error, GatewayGone):
@@ -240,7 +245,7 @@ class Run:
         self._queue = deque(each for each in self._queue if each[0] is not line)
         permanent = isinstance(error, RequestRefused) and error.permanent
         entries = [entry for planned in rest for entry in failed(planned.chunk, str(error), permanent=permanent)]
-        await asyncio.to_thread(self._record, line, entries)
+        await self._patience.call(self._record, line, entries)
         self.progress.series[line.row.id].settled += len(rest)
 
     def _record(self, line: Line, entries: Sequence[Entry]) -> None:
@@ -265,14 +270,3 @@ class Run:
         held = ledger.read(connection, line.row.id)
         due = due_part(line.series, line.wish, line.calendar, self.progress.started)
         return report_of(self.progress.series[line.row.id], line.row.id, line.wish, due, held)
-
-    @contextmanager
-    def _locks(self) -> Iterator[Connection]:
-        """A connection for the run's locks: in autocommit, so that holding them holds no transaction open."""
-        with self.engine.connect() as plain:
-            locks = plain.execution_options(isolation_level="AUTOCOMMIT")
-            try:
-                yield locks
-            finally:
-                for line in self._lines:
-                    series_store.unlock(locks, line.row.id)

@@ -9,7 +9,7 @@ from ingest.domain.answer import HistoricalAnswer, RequestRecord
 from ingest.domain.bars import BarBatch
 from ingest.domain.ledger import Entry, State
 from ingest.domain.outcome import EmptyConfirmed, EmptyOnce, Failed, Loaded, Outcome, TimedOut
-from ingest.errors import GatewayLost, IngestError, RequestRefused, RequestTimedOut
+from ingest.errors import IngestError, RequestRefused, RequestTimedOut
 from ingest.load import Settlement
 from ingest.plan.planner import PlannedRequest
 from ingest.store.series import SeriesRow
@@ -52,7 +52,12 @@ def settle_error(row: SeriesRow, planned: PlannedRequest, error: IngestError) ->
 
 def gives_up_series(error: IngestError) -> bool:
     """Whether an error speaks of the whole series, so that asking for its other windows is pointless in this run."""
-    return getattr(error, "reaction", "") in ("series_permanent", "operator") or isinstance(error, GatewayLost)
+    return getattr(error, "reaction", "") in ("series_permanent", "operator")
+
+
+def asks_for_less(error: IngestError) -> bool:
+    """Whether IB refused a request for its length, so that smaller ones for the same time may be answered."""
+    return getattr(error, "reaction", "") == "shrink"
 
 
 def _outcome(clean: BarBatch, quarantined: int, entries: tuple[Entry, ...]) -> Outcome:
