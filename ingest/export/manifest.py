@@ -94,10 +94,10 @@ def opened(text: bytes, where: str) -> dict[str, Any]:
         document = json.loads(text)
     except ValueError:
         raise ExportError(f"{where} is damaged: it is not JSON.", hint=_VERIFY) from None
-    if not isinstance(document, dict) or not isinstance(document.get("format"), int):
+    if not isinstance(document, dict) or not {"format", "id", "series"} <= document.keys():
         raise ExportError(f"{where} is not the manifest of a snapshot.", hint=_VERIFY)
-    if document["format"] > FORMAT:
-        raise ExportError(f"{where} has format {document['format']}, newer than this program.", hint="Upgrade ingest.")
+    if document["format"] != FORMAT:
+        raise ExportError(f"{where} has format {document['format']}, not {FORMAT}.", hint="Upgrade ingest.")
     seal = document.pop("seal", None)
     if seal != _seal(document):
         raise ExportError(f"{where} is damaged: its contents do not match its seal.", hint=_VERIFY)

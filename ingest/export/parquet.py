@@ -60,19 +60,14 @@ def write_series(connection: Connection, portion: Portion, root: Path, told: Tol
 
 
 def described(path: Path, root: Path) -> BarFile:
-    """A file's entry in the manifest, read back from the file. Raises OSError or ValueError (Arrow's) if it cannot."""
+    """A file's entry in the manifest, read back from the file. Raises OSError or ValueError if it holds no bars."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    with pq.ParquetFile(path) as parquet:
-        groups = [parquet.metadata.row_group(n).column(0).statistics for n in range(parquet.metadata.num_row_groups)]
-        rows = parquet.metadata.num_rows
+    ts = pq.read_table(path, columns=["ts"], partitioning=None)["ts"]
+    if not len(ts):
+        raise ValueError("it holds no bars")
     return BarFile(
-        path=path.relative_to(root).as_posix(),
-        bytes=path.stat().st_size,
-        sha256=digest,
-        rows=rows,
-        first_ts=groups[0].min.astimezone(UTC),
-        last_ts=groups[-1].max.astimezone(UTC),
+        path.relative_to(root).as_posix(), path.stat().st_size, digest, len(ts), ts[0].as_py(), ts[-1].as_py()
     )
 
 

@@ -147,7 +147,7 @@ def series(*, source: Source = None, origin: Origins = None) -> pd.DataFrame:
     """Every series that is held: its key, `rows`, `first_ts`, `last_ts`, and `state`. One row each.
 
     `state` is `complete` when nothing traded is missing between the first and the last moment the ledger knows, else
-    `incomplete`; `unknown` when it knows none. Counting bars reads an index: about a second for ten million.
+    `incomplete`; `unknown` when it knows none. A database counts bars for it: about half a second a million.
 
     Example:
 

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest import feed
-from ingest.clock import FakeClock
+from ingest.clock import FakeClock, SystemClock
 from ingest.errors import ExportError, UsageError
 from ingest.export import Selection, export, folder, located, snapshots, verify
 from ingest.export.durable import FolderLock
@@ -129,6 +130,18 @@ def test_where_locks_cannot_tell_a_day_decides(tmp_path: Path, monkeypatch: pyte
     os.utime(partial, (given.ZERO.timestamp(),) * 2)
     assert folder.sweep(tmp_path, given.ZERO + timedelta(hours=23)) == []
     assert folder.sweep(tmp_path, given.ZERO + timedelta(hours=25)) == [partial.name]
+
+
+def test_exports_at_the_same_time_do_not_disturb_each_other(held: Engine, tmp_path: Path) -> None:
+    def one(_: int) -> str:
+        return export(held, Selection(), tmp_path, clock=SystemClock(), keep_last=8).id
+
+    with ThreadPoolExecutor(4) as pool:
+        made = set(pool.map(one, range(8)))
+    assert {path.name for path in snapshots(tmp_path)} == made
+    assert len(made) == 8
+    assert all(verify(path).is_sound for path in snapshots(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == made | {"latest"}
 
 
 def test_an_export_that_fails_leaves_nothing(held: Engine, tmp_path: Path) -> None:
