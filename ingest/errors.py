@@ -13,6 +13,7 @@
     │   ├── GatewayUnreachable
     │   ├── GatewayRefused
     │   └── GatewayLost
+    │       └── GatewayGone             and it stayed away
     ├── SeriesBusy                  6   another run holds the series
     ├── ExportError                 7
     └── RequestError                8   one request
@@ -109,6 +110,10 @@ class GatewayLost(GatewayError):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.record: object | None = None
+
+
+class GatewayGone(GatewayLost):
+    """The session was lost, and the gateway stayed away for as long as it is waited for: nothing more can be asked."""
 
 
 class SeriesBusy(IngestError):

@@ -1,10 +1,14 @@
 """One request → one clean answer, or the typed error that is left when the retries are used up.
 
 Retrying is a pure decision (`decide`: error and attempt → wait or give up), carried out by tenacity. A pacing violation
-burns no attempt: it says that we were too fast, not that the window is bad.
+burns no attempt: it says that we were too fast, not that the window is bad. A session that is lost takes everything in
+flight with it, so those requests are repeated one at a time: then the one that kills sessions only harms itself.
 """
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
@@ -12,14 +16,18 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState
 
 from ingest.clock import Clock
-from ingest.domain.answer import HistoricalAnswer
+from ingest.domain.answer import HistoricalAnswer, RequestRecord
 from ingest.domain.request import HistoricalRequest
 from ingest.domain.window import Window
 from ingest.errors import (
     AnswerBroken,
+    GatewayGone,
     GatewayLost,
+    GatewayRefused,
+    GatewayUnreachable,
     IngestError,
     PacingViolation,
+    RequestError,
     RequestRefused,
     RequestTimedOut,
 )
@@ -39,14 +47,18 @@ class HistorySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempts` per request for time-outs, hiccups and broken answers; pacing and lost sessions have their own."""
+    """`attempts` per request for time-outs, hiccups and broken answers; what is not the request's own fault (pacing,
+    lost sessions, a login in use elsewhere) has its own."""
 
     attempts: int = 2
     pacing_attempts: int = 10
     lost_attempts: int = 5
+    connectivity_attempts: int = 6
     first_wait: timedelta = timedelta(seconds=5)
     #: IB publishes no penalty length; LEAN waits 60 s and then repeats the request.
     pacing_wait: timedelta = timedelta(seconds=60)
+    #: Doubled each time: what blocks a login (another session, a farm) lasts minutes rather than seconds.
+    connectivity_wait: timedelta = timedelta(seconds=15)
 
 
 @dataclass(slots=True)
@@ -56,6 +68,7 @@ class Tally:
     plain: int = 0
     pacing: int = 0
     lost: int = 0
+    connectivity: int = 0
 
 
 def decide(policy: RetryPolicy, tally: Tally, error: BaseException) -> timedelta | None:
@@ -64,11 +77,17 @@ def decide(policy: RetryPolicy, tally: Tally, error: BaseException) -> timedelta
         case PacingViolation():
             tally.pacing += 1
             return policy.pacing_wait if tally.pacing < policy.pacing_attempts else None
+        case GatewayGone():
+            return None
         case GatewayLost():
             tally.lost += 1
             return policy.first_wait if tally.lost < policy.lost_attempts else None
         case RequestRefused(permanent=True):
             return None
+        case RequestRefused(reaction="wait_connectivity"):
+            tally.connectivity += 1
+            pause = policy.connectivity_wait * 2 ** (tally.connectivity - 1)
+            return pause if tally.connectivity < policy.connectivity_attempts else None
         case RequestTimedOut() | AnswerBroken() | RequestRefused():
             tally.plain += 1
             return policy.first_wait * 2 ** (tally.plain - 1) if tally.plain < policy.attempts else None
@@ -84,16 +103,22 @@ class Fetcher:
     clock: Clock
     policy: RetryPolicy
     deadline_seconds: float
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def fetch(self, request: HistoricalRequest, window: Window) -> HistoricalAnswer:
-        """A clean answer. Raises the last error when no further attempt is allowed."""
+        """A clean answer. Raises the last error when no further attempt is allowed, GatewayGone when there is no
+        gateway any more; either carries the record of the last attempt that was sent."""
         tally = Tally()
         waits: list[timedelta | None] = []
+        record: RequestRecord | None = None
 
         def remember(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
             if error is None:
                 return False
+            nonlocal record
+            if isinstance(error, RequestError | GatewayLost):
+                record = error.record = error.record if isinstance(error.record, RequestRecord) else record
             waits.append(decide(self.policy, tally, error))
             return True
 
@@ -113,9 +138,22 @@ class Fetcher:
         )
         async for attempt in retrying:
             with attempt:
-                return await self._once(request, window)
+                async with self._turn(tally):
+                    return await self._once(request, window)
         raise IngestError(f"{request}: no attempt was made.")
 
+    @asynccontextmanager
+    async def _turn(self, tally: Tally) -> AsyncIterator[None]:
+        """At once; alone, if a session was lost with this request in flight."""
+        if not tally.lost:
+            yield
+            return
+        async with self._one_at_a_time:
+            yield
+
     async def _once(self, request: HistoricalRequest, window: Window) -> HistoricalAnswer:
-        await self.source.wait_until_ready()
+        try:
+            await self.source.wait_until_ready()
+        except (GatewayUnreachable, GatewayRefused) as error:
+            raise GatewayGone(f"The session was lost, and the gateway stayed away. {error.message}") from error
         return await self.source.historical_bars(request, window, self.deadline_seconds)

@@ -47,6 +47,7 @@ class Deadlines:
     heartbeat_interval: float = 30.0
     close: float = 5.0
     reconnect: float = 900.0  # how long a lost gateway is sought again; a daily restart takes some minutes
+    outage: float = 18_000.0  # how long IB may be out of reach behind an open session; Friday's reset takes four hours
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -10,7 +10,7 @@ Every historical answer or error carries the `RequestRecord` that proves it. Aft
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -25,7 +25,7 @@ from ingest.domain.request import Duration, HistoricalRequest
 from ingest.domain.request import Session as TradingSession
 from ingest.domain.series import Origin, Series
 from ingest.domain.window import Window
-from ingest.errors import GatewayLost, GatewayRefused, GatewayUnreachable, UsageError
+from ingest.errors import GatewayGone, GatewayLost, GatewayRefused, GatewayUnreachable, UsageError
 from ingest.gateway import questions
 from ingest.gateway.address import Deadlines, GatewayAddress
 from ingest.gateway.distribution import client_package
@@ -40,6 +40,9 @@ from ingest.gateway.session import NoticeListener, Session
 T = TypeVar("T")
 _log = structlog.get_logger()
 _LONGEST_PAUSE_SECONDS = 60.0
+_CLIENT_ID_IN_USE = 326
+_STALE_SESSION_PAUSES = (2.0, 5.0, 10.0)  # seconds until a session that died lets go of its client id
+_OTHER_CLIENT_IDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +89,16 @@ class Gateway:
         await self.close()
 
     async def connect(self) -> None:
-        """Open a session, unless one is open. Raises GatewayUnreachable or GatewayRefused, one clear line each."""
+        """Open a session, unless one is open. Raises GatewayUnreachable or GatewayRefused, one clear line each.
+
+        Where the client id stays in use, one of the next ids is taken, which `address` then tells.
+        """
         async with self._connecting:
             if self.is_open:
                 return
             client_package()
             await self._close_session()
-            self._session = await Session.open(
-                self.address,
-                self._clock,
-                self._deadlines,
-                on_notice=self._on_notice,
-                on_violation=self._pacer.violated,
-            )
+            self._session = await self._open_with_some_id()
             self._wanted = True
             self._report()
 
@@ -159,8 +159,10 @@ class Gateway:
 
         A broken farm concerns its region only and an inactive one wakes on demand, so neither blocks alone. A session
         that was lost is opened again, for as long as `Deadlines.reconnect`; then what stands in the way is raised
-        (GatewayUnreachable, GatewayRefused). Raises GatewayLost when the gateway was closed or never connected.
+        (GatewayUnreachable, GatewayRefused). Raises GatewayGone when IB stays out of reach behind an open session for
+        longer than `Deadlines.outage`, and GatewayLost when the gateway was closed or never connected.
         """
+        give_up_at = self._clock.monotonic() + self._deadlines.outage
         while True:
             if not self._wanted:
                 raise GatewayLost(f"There is no session with {self.address}.", hint="Connect first.")
@@ -170,7 +172,7 @@ class Gateway:
             session.changed.clear()
             if session.connectivity.serves_history():
                 return
-            await session.changed.wait()
+            await self._change(session, give_up_at)
 
     async def current_time(self) -> datetime:
         """The gateway's clock, UTC, to the second."""
@@ -224,6 +226,47 @@ class Gateway:
     async def _ask(self, inquiry: Inquiry[T]) -> Answered[T]:
         async with self._pacer.slot(inquiry.cost, lambda: inquiry.sent(self.login, self._clock)) as booked:
             return await inquiry.ask(self.session, self.login, self._clock, self._on_record, booked)
+
+    async def _change(self, session: Session, give_up_at: float) -> None:
+        """Wait until the way to IB changes."""
+        try:
+            async with self._clock.deadline(max(0.0, give_up_at - self._clock.monotonic())):
+                await session.changed.wait()
+        except TimeoutError:
+            what = "working history farm" if session.connectivity.line_is_up else "connection to IB"
+            hours = self._deadlines.outage / 3600
+            raise GatewayGone(
+                f"The gateway at {self.address} has had no {what} for {hours:.1f} hours.",
+                hint="See whether TWS is logged in; then run again.",
+            ) from None
+
+    async def _open_with_some_id(self) -> Session:
+        """A session. A client id in use may be held by a session that died; if it stays in use, another is taken."""
+        first, refusal = self.address, None
+        pauses, others = iter(_STALE_SESSION_PAUSES), iter(range(1, _OTHER_CLIENT_IDS + 1))
+        while True:
+            try:
+                return await Session.open(
+                    self.address,
+                    self._clock,
+                    self._deadlines,
+                    on_notice=self._on_notice,
+                    on_violation=self._pacer.violated,
+                )
+            except GatewayRefused as error:
+                refusal = refusal or error
+                if error.code != _CLIENT_ID_IN_USE:
+                    self.address = first
+                    raise
+                if (pause := next(pauses, None)) is not None:
+                    _log.warning("gateway.client_id_in_use", client_id=first.client_id, retry_in_seconds=pause)
+                    await self._clock.sleep(pause)
+                elif (step := next(others, None)) is not None:
+                    self.address = replace(first, client_id=first.client_id + step)
+                    _log.warning("gateway.other_client_id", instead_of=first.client_id, trying=self.address.client_id)
+                else:
+                    self.address = first
+                    raise refusal from None
 
     async def _reconnect(self) -> None:
         """Open a session again; all who wait share one search and its outcome."""

@@ -32,11 +32,14 @@ class Connectivity:
 
     line_is_up: bool = True
     farms: dict[tuple[str, str], bool] = field(default_factory=dict)
+    troubled_at: float | None = None  # when the line or a history farm was last heard to break
     _only_tws_said_so: bool = False
     _restored_at: float | None = None
 
     def note(self, code: int, text: str, now: float) -> Change:
         """Take in a message that names no request; `now` in monotonic seconds."""
+        if code in (1100, 2110, 2105):
+            self.troubled_at = now
         if code in (1100, 2110):
             return self._lose_line(code)
         if code in (1101, 1102):
@@ -50,6 +53,10 @@ class Connectivity:
         """Whether requests for bars make sense: the line is up and not every known history farm is broken."""
         known = [works for (kind, _), works in self.farms.items() if kind == "history"]
         return self.line_is_up and (not known or any(known))
+
+    def troubled_since(self, moment: float) -> bool:
+        """Whether an answer that was due since then may have been lost on the way, through no fault of the request."""
+        return not self.serves_history() or (self.troubled_at is not None and self.troubled_at >= moment)
 
     def is_trusted(self, now: float) -> bool:
         """Whether a refusal can be believed: nothing that definitions come through is, or just was, broken."""

@@ -78,14 +78,16 @@ def _rule(codes: int | tuple[int, ...], pattern: str, reaction: Reaction, hint: 
 
 
 _R = Reaction
+_SERVICE = r"(Historical Market Data Service error message:)?\s*"
 _OTHER_WHAT = "Choose another --what for this instrument."
 _ENTITLE = "Subscribe to the market data in Client Portal, for this very username; then run again."
 _RECONNECT = "Wait; the session is opened again by itself."
 _RULES: tuple[_Rule, ...] = (
     # 162, by its text (facts collected from IB's pages and from the field)
     _rule(162, "pacing violation", _R.PACING, "Everyone on this login pauses for a minute."),
-    _rule(162, "HMDS query returned no data", _R.NO_DATA, "IB has no bars in this window."),
-    _rule(162, "No head time ?stamp", _R.NO_DATA, "IB has no head timestamp for this series."),
+    # Emptiness is believed in IB's own English sentence only, from its first word on.
+    _rule(162, rf"^{_SERVICE}HMDS query returned no data", _R.NO_DATA, "IB has no bars in this window."),
+    _rule(162, rf"^{_SERVICE}No head time ?stamp", _R.NO_DATA, "IB has no head timestamp for this series."),
     _rule(162, "No historical market data for", _R.SERIES_PERMANENT, _OTHER_WHAT),
     _rule(162, "No data of type", _R.SERIES_PERMANENT, "IB keeps no such bars for this product."),
     _rule(162, "BEST queries are not supported", _R.SERIES_PERMANENT, "Name the instrument's own exchange, not SMART."),

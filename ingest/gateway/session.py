@@ -121,6 +121,7 @@ class Session:
         or GatewayLost. The caller cancels at IB what ended without IB's doing.
         """
         self.check_alive()
+        began = self._clock.monotonic()
         future = asyncio.get_running_loop().create_future()
         pending = _Pending(asked, collector, future, [] if notices is None else notices)
         self._pending[request_id] = pending
@@ -130,13 +131,18 @@ class Session:
                 answer: T = await pending.answer
             return answer
         except TimeoutError:
-            raise RequestTimedOut(
-                f"{asked}: no complete answer within {seconds:g} s.", hint="It will be asked for again."
-            ) from None
+            raise self._unanswered(asked, seconds, began) from None
         finally:
             del self._pending[request_id]
             if pending.answer.done() and not pending.answer.cancelled():
                 pending.answer.exception()  # a deadline that won the race must not leave it unretrieved
+
+    def _unanswered(self, asked: str, seconds: float, began: float) -> GatewayLost | RequestTimedOut:
+        """A deadline passed: the request's own silence, or that of a line or farm which broke meanwhile."""
+        hint = "It will be asked for again."
+        if self.connectivity.troubled_since(began):
+            return GatewayLost(f"{asked}: no answer, and IB's history was out of reach meanwhile.", hint=hint)
+        return RequestTimedOut(f"{asked}: no complete answer within {seconds:g} s.", hint=hint)
 
     def check_open(self) -> None:
         """Raises GatewayLost when the session has ended."""

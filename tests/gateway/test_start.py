@@ -148,17 +148,35 @@ async def test_another_service_is_named(answer: bytes, name: str) -> None:
         assert f"answers like {name}" in str(await refused(port, GatewayUnreachable))
 
 
-async def test_a_client_id_in_use_is_refused_with_its_code() -> None:
+async def test_a_client_id_in_use_is_tried_again_and_then_another_and_refused_where_none_is_free() -> None:
+    tried: list[str] = []
+
     async def script(peer: Peer) -> None:
         await peer.welcome()
-        await peer.frame()
+        tried.append((await peer.frame())[2])
         await peer.send(error(-1, 326, "Unable to connect as the client id is already in use."))
 
-    async with scripted(script) as port:
+    async with scripted(*[script] * 12) as port:
         found = await refused(port, GatewayRefused)
         assert isinstance(found, GatewayRefused)
         assert found.code == 326
         assert "client id 7" in str(found)
+    assert tried == ["7"] * 4 + [str(number) for number in range(8, 16)]
+
+
+async def test_the_client_id_that_was_taken_instead_is_told_and_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    async def busy(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.frame()
+        await peer.send(error(-1, 326, "Unable to connect as the client id is already in use."))
+
+    async def free(peer: Peer) -> None:
+        await peer.start()
+        await peer.closed()
+
+    async with scripted(*[busy] * 5, free) as port, gateway_at(port) as gateway:
+        assert (gateway.address.client_id, gateway.login.client_id) == (9, 9)
+    assert "gateway.other_client_id" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
