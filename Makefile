@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint unit bench soak timescale clean
+.PHONY: demo test lint unit bench soak clean
 
 demo: $(READY)
 	$(BIN)/ingest demo
@@ -22,6 +22,9 @@ unit: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+
+soak: $(READY)
+	$(BIN)/python -m tests.soak
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
