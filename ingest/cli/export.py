@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingest.cli.options import End, Json, SomeBarSizes, SomeSymbols, Zone
+from ingest.cli.options import Json, SomeBarSizes, SomeSymbols, Zone
 
 if TYPE_CHECKING:
     from ingest.clock import Clock
     from ingest.export import Progress, Selection, Snapshot
 
 _FROM = Annotated[str, typer.Option("--start", help="First session, 2024-01-31; or an instant. Default: all.")]
+_UNTIL = Annotated[str, typer.Option("--end", help="Up to, not including. Default: all.")]
 _WHAT = Annotated[str, typer.Option(help="Only this data type, e.g. TRADES or MIDPOINT.")]
 _HOURS = Annotated[
     bool | None, typer.Option("--outside-rth/--rth-only", help="Only series of all hours, or only of regular hours.")
@@ -30,7 +31,7 @@ def export(
     outside_rth: _HOURS = None,
     origin: _ORIGIN = "",
     start: _FROM = "",
-    end: End = "",
+    end: _UNTIL = "",
     tz: Zone = "UTC",
     to: _TO = Path("snapshots"),
     keep_last: _KEEP = None,
