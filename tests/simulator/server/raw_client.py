@@ -5,9 +5,12 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ingest.simulator.wire import protobuf as pb
 from ingest.simulator.wire.framing import framed
+
+BAR_FIELDS = 8
 
 
 @dataclass(slots=True)
@@ -172,3 +175,22 @@ def _history_message(req_id: int, wanted: dict[str, object]) -> bytes:
     body += pb.integer(6, 1) if wanted["rth"] else b""
     body += pb.string(7, str(wanted["what"])) + pb.integer(8, int(str(wanted["format"])))
     return body + (pb.integer(9, 1) if wanted["live"] else b"")
+
+
+async def bar_rows(client: RawClient, req_id: int, **wanted: Any) -> list[list[str]]:
+    """The rows of a text answer at version 196..207."""
+    ask_history(client, req_id, **wanted)
+    fields = await client.fields()
+    assert fields[:2] == ["17", str(req_id)], fields
+    rows = [fields[at : at + BAR_FIELDS] for at in range(3, len(fields), BAR_FIELDS)]
+    assert len(rows) == int(fields[2])
+    end = await client.fields()
+    assert end[:2] == ["108", str(req_id)]
+    return rows
+
+
+async def refusal(client: RawClient, req_id: int, **wanted: Any) -> tuple[int, str]:
+    ask_history(client, req_id, **wanted)
+    fields = await client.fields()
+    assert fields[:2] == ["4", str(req_id)], fields
+    return int(fields[2]), fields[3]
