@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ingest.errors import IngestError
     from ingest.export import Snapshot
     from ingest.progress import RunReport
-    from ingest.wishes import Job
+    from ingest.wishes import ExportWish, Job
 
 app = typer.Typer(
     help="Wishes as TOML files: check them, print examples, price one, run one.",
@@ -82,13 +82,13 @@ def example(
         else:
             typer.echo(text, nl=False)
         return
-    known = [read_job(path) for path in examples().values()]
+    known = {job.name: job.description for job in map(read_job, examples().values())}
     if as_json:
-        emit_json([{"name": job.name, "description": job.description} for job in known])
+        emit_json([{"name": one, "description": description} for one, description in known.items()])
         return
     made = table("example", "what it keeps")
-    for job in known:
-        made.add_row(job.name, job.description)
+    for row in known.items():
+        made.add_row(*row)
     show(made)
 
 
@@ -152,24 +152,22 @@ def run(
     settings = load_settings()
     clock = clock_of(settings)
     job = read_job(file, clock.now().date())
-    return asyncio.run(_run(settings, clock, job, retry_failed=retry_failed, as_json=as_json, verbose=verbose))
+    return _run(settings, clock, job, retry_failed=retry_failed, as_json=as_json, verbose=verbose)
 
 
-async def _run(
-    settings: "Settings", clock: "Clock", job: "Job", *, retry_failed: bool, as_json: bool, verbose: bool
-) -> int:
+def _run(settings: "Settings", clock: "Clock", job: "Job", *, retry_failed: bool, as_json: bool, verbose: bool) -> int:
     from ingest.cli.running import run_on
     from ingest.cli.screen import configure_logs
     from ingest.database import Database
 
     configure_logs(verbose=verbose)
     telling = _Telling(job, as_json=as_json)
-    with await asyncio.to_thread(Database.open, settings) as database:
+    with Database.open(settings) as database:
         ordering = _Ordering(job, clock)
-        report = await run_on(settings, clock, database.engine, ordering, retry_failed=retry_failed)
+        report = asyncio.run(run_on(settings, clock, database.engine, ordering, retry_failed=retry_failed))
         telling.ran(report, ordering.made.unmet)
         if job.export is not None and report.series and not report.stopped:
-            await asyncio.to_thread(_publish, database, ordering, clock, telling)
+            _publish(database, ordering, job.export, telling)
     return telling.end()
 
 
@@ -192,15 +190,16 @@ class _Ordering:
         return self.made.orders
 
 
-def _publish(database: "Database", ordering: _Ordering, clock: "Clock", telling: "_Telling") -> None:
+def _publish(database: "Database", ordering: _Ordering, wish: "ExportWish", telling: "_Telling") -> None:
     """Export what the job wants. A failure is told with the rest: the bars are in the database all the same."""
     from ingest.app.wishing import job_selection
+    from ingest.cli.screen import say
     from ingest.errors import ExportError
     from ingest.export import export
 
-    wish = ordering.job.export
-    assert wish is not None
+    clock = ordering.clock
     selection = job_selection(ordering.job, ordering.made.orders, ordering.origin, clock)
+    say(f"Exporting to {wish.to} …")
     try:
         telling.snapshot = export(database.engine, selection, wish.to, clock=clock, keep_last=wish.keep_last)
     except ExportError as error:

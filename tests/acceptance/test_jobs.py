@@ -1,6 +1,7 @@
 """Wishes as files, as a user meets them: examples, validation, a plan, a run and its snapshot."""
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,4 +197,22 @@ def test_an_export_that_fails_does_not_hide_the_run(ingest: CommandLine) -> None
     document = json.loads(done.stdout)
     assert document["complete"]
     assert "/proc/out" in document["export"]["error"]
-    assert "/proc/out" in done.stderr
+    assert done.stderr.startswith("Exporting to /proc/out …\nerror: ")
+
+
+def test_a_job_that_is_stopped_exports_nothing_and_continues(tmp_path: Path, database_url: str) -> None:
+    file = write(tmp_path, SMALL.replace("2024-05-20", "2023-05-20"))
+    with simulator(tmp_path, "--now", "2024-06-10T12:00:00Z", "--latency", "0.5") as slow:
+        ingest = CommandLine.at(tmp_path, port=slow.port, database_url=database_url, INGEST_GATEWAY_CONCURRENCY="1")
+        running = ingest.start("jobs", "run", file)
+        while len(slow.bar_requests()) < 2:
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+        assert running.returncode == 130, errors
+        assert not (tmp_path / "out").exists()
+        sent = len(slow.bar_requests())
+        done = ingest.run("jobs", "run", file, INGEST_GATEWAY_CONCURRENCY="8")
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "out" / "latest").exists()
+        assert len(slow.bar_requests()) > sent
