@@ -3,7 +3,7 @@
 IB's units differ in kind: S is clock time back from the end, D counts trading sessions (a session the end cuts counts
 as one), W, M and Y go by the calendar. So a chunk inside one session asks in seconds (only bars up to a minute take
 them), several sessions ask in D, long daily ranges in Y. A second look at an empty window is asked in another shape:
-one session (or unit) more, which also brings a neighbour as a witness.
+one session (or unit) more on either side, which also brings neighbours as witnesses.
 """
 
 from datetime import datetime, timedelta
@@ -24,7 +24,29 @@ def request_for(
         whole = Window(chunk.window.start, max(now, chunk.window.end))
         return HistoricalRequest(chunk.series, None, _in_calendar_units(chunk.series.bar_size, whole, calendar, more))
     end = _end(chunk, calendar, now)
+    if second_look and (later := _later_close(chunk, calendar, now)) is not None:
+        duration = _in_calendar_units(chunk.series.bar_size, chunk.window, calendar, more + (later > chunk.window.end))
+        return HistoricalRequest(chunk.series, later, duration)
     return HistoricalRequest(chunk.series, end, _duration(chunk, calendar, end, more))
+
+
+def _later_close(chunk: Chunk, calendar: SessionCalendar, now: datetime) -> datetime | None:
+    """For a second look: the first close behind the chunk, so that the answer has to bring a newer witness as well.
+
+    An answer that was cut short lacks it. None where there is no such session yet, or no calendar, or where the unit is
+    too coarse (weeks) or too short (seconds) to take one in.
+    """
+    size = chunk.series.bar_size
+    held = calendar.on_axis(chunk.window, daily=size.is_daily)
+    if not held or not calendar.is_known or size.is_period or size.is_small:
+        return None
+    last = held[-1]
+    if not size.is_daily and chunk.window.end < last.hours.end:
+        return last.hours.end if last.hours.end <= now else None
+    following = calendar.after(last)
+    if following is None or following.hours.end > now:
+        return None
+    return following.hours.end
 
 
 def _end(chunk: Chunk, calendar: SessionCalendar, now: datetime) -> datetime:
@@ -61,7 +83,7 @@ def _in_calendar_units(size: BarSize, window: Window, calendar: SessionCalendar,
     held = calendar.on_axis(window, daily=size.is_daily)
     if len(held) + more <= 365:
         return Duration(max(1, len(held)) + more, "D")
-    return _years(Window(held[0].hours.start, held[-1].hours.end), more)
+    return _years(Window(held[0].hours.start, held[-1].hours.end), min(more, 1))
 
 
 def _years(window: Window, more: int) -> Duration:

@@ -3,36 +3,58 @@
 A clean answer covers the sessions it brought bars for, and the nights between. A session without a single bar is not
 yet believed: it becomes `pending` and is asked again in another shape; only when that comes back empty as well is it
 `empty_confirmed`. The same holds for a stretch missing at the head or tail of an answer, when it is longer than
-anything missing in its middle: that is what an answer looks like that was cut short.
+anything missing in its middle: that is what an answer looks like that was cut short. A second look that brings bars
+where the first had none, or lacks the newer witness it asked for, proves nothing about the rest. A bar that was set
+aside leaves its own time open: it is asked for again, and refused for good when it comes back as impossible.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.domain.bars import BarBatch
+from ingest.domain.issue import QuarantinedBar
 from ingest.domain.ledger import Entry, State
 from ingest.domain.request import Chunk, Session
 from ingest.domain.window import Window, Windows, between, intersect, normalise, subtract
 
 ONCE_EMPTY = "came back empty once"
 TWICE_EMPTY = "two requests of different shape found nothing"
+CUT_SHORT = "answers seem cut short: they contradict each other, or end too early"
+#: More bars than this set aside in one answer are asked for again in one request instead of one each.
+_MOST_LOOKS = 5
 
 Instants = npt.NDArray[np.int64]
 
 
-def verdict(chunk: Chunk, bars: BarBatch, *, second_look: bool) -> tuple[Entry, ...]:
+def verdict(
+    chunk: Chunk,
+    bars: BarBatch,
+    *,
+    second_look: bool,
+    set_aside: Sequence[QuarantinedBar] = (),
+    witnessed: bool = True,
+) -> tuple[Entry, ...]:
     """Entries that tile `chunk.window` for a clean, complete answer whose bars inside the window are `bars`.
 
-    `second_look`: the window was pending from an answer of another shape, so emptiness is now confirmed.
+    `second_look`: the window was pending from an answer of another shape, so emptiness is now confirmed, if the answer
+    was `witnessed` (nothing that it should bring from behind the window is missing) and agrees with the first.
     """
-    silent = _silent(chunk, bars)
-    believed = State.EMPTY_CONFIRMED if second_look else State.PENDING
-    reason = TWICE_EMPTY if second_look else ONCE_EMPTY
-    entries = [Entry(window, State.COVERED) for window in subtract([chunk.window], silent)]
-    entries += [Entry(window, believed, reason) for window in silent]
-    return tuple(sorted(entries, key=lambda entry: entry.window))
+    instants = _instants(bars, set_aside)
+    silent = _silent(chunk, instants)
+    doubts = _doubts(chunk, instants, set_aside, second_look=second_look)
+    open_again = [entry.window for entry in doubts]
+    if not second_look:
+        believed, reason = State.PENDING, ONCE_EMPTY
+    elif len(instants) or not witnessed:
+        believed, reason = State.PENDING, CUT_SHORT
+    else:
+        believed, reason = State.EMPTY_CONFIRMED, TWICE_EMPTY
+    entries = [Entry(window, State.COVERED) for window in subtract([chunk.window], normalise([*silent, *open_again]))]
+    entries += [Entry(window, believed, reason) for window in subtract(silent, open_again)]
+    return tuple(sorted([*entries, *doubts], key=lambda entry: entry.window))
 
 
 def timed_out(chunk: Chunk, reason: str) -> tuple[Entry, ...]:
@@ -44,13 +66,41 @@ def failed(chunk: Chunk, reason: str, *, permanent: bool) -> tuple[Entry, ...]:
     return (Entry(chunk.window, State.FAILED, reason, permanent),)
 
 
-def _silent(chunk: Chunk, bars: BarBatch) -> Windows:
+def _instants(bars: BarBatch, set_aside: Sequence[QuarantinedBar]) -> Instants:
+    """Where the answer has bars, possible ones or not."""
+    clean: Instants = bars.table["ts"].cast("int64").to_numpy()
+    return np.sort(np.concatenate([clean, np.array([_micros(bar.ts) for bar in set_aside], dtype=np.int64)]))
+
+
+def _doubts(chunk: Chunk, instants: Instants, set_aside: Sequence[QuarantinedBar], *, second_look: bool) -> list[Entry]:
+    """The bars' own time for those that were set aside; all of it in one where they are many."""
+    entries = []
+    for bar in set_aside:
+        window = Window(bar.ts, _bar_end(chunk, instants, bar.ts))
+        if second_look:
+            reason = f"IB's bar is impossible in two answers: {bar.issue.rule}"
+            entries.append(Entry(window, State.FAILED, reason, permanent=True))
+        else:
+            entries.append(Entry(window, State.PENDING, f"a bar was set aside: {bar.issue.rule}"))
+    if second_look or len(entries) <= _MOST_LOOKS:
+        return entries
+    whole = Window(min(e.window.start for e in entries), max(e.window.end for e in entries))
+    return [Entry(whole, State.PENDING, f"{len(entries)} bars were set aside")]
+
+
+def _bar_end(chunk: Chunk, instants: Instants, start: datetime) -> datetime:
+    """The next bar's start, if that comes before the bar size says (first bars of a session are short)."""
+    end = min(start + chunk.series.bar_size.length, chunk.window.end)
+    following = int(np.searchsorted(instants, _micros(start), side="right"))
+    return min(end, _moment(instants[following])) if following < len(instants) else end
+
+
+def _silent(chunk: Chunk, instants: Instants) -> Windows:
     """The parts of the chunk about which the answer says too little to call them covered."""
-    if not len(bars):
+    if not len(instants):
         return (chunk.window,)
     if chunk.sessions is None or chunk.series.bar_size.is_period:
         return ()
-    instants: Instants = bars.table["ts"].cast("int64").to_numpy()
     parts = [part for session in chunk.sessions if (part := _part(chunk, session))]
     empty = [part for part in parts if not _has_bar(instants, part)]
     silent = [_with_night(chunk, part, parts) for part in empty]
@@ -73,10 +123,12 @@ def _with_night(chunk: Chunk, part: Window, parts: list[Window]) -> Window:
 
 
 def _cut_short(chunk: Chunk, instants: Instants, parts: list[Window]) -> list[Window]:
-    """Head and tail stretches longer than twice the longest silence inside any session, and than five bars."""
+    """Head and tail stretches longer than twice the longest silence inside any session.
+
+    Where every bar is there, a single one that is missing at an edge is worth a second look.
+    """
     length = chunk.series.bar_size.length
-    longest = max((_longest_gap(instants, part, length) for part in parts), default=timedelta())
-    limit = 2 * longest + 5 * length
+    limit = 2 * max((_longest_gap(instants, part, length) for part in parts), default=timedelta())
     first, last = _moment(instants[0]), _moment(instants[-1]) + length
     head = between(parts[0].start, first)
     tail = between(last, parts[-1].end)

@@ -4,6 +4,7 @@ A clean answer is sifted and judged; an error leaves its reason in the ledger, a
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ingest.domain.answer import HistoricalAnswer, RequestRecord
 from ingest.domain.bars import BarBatch
@@ -14,6 +15,7 @@ from ingest.load import Settlement
 from ingest.plan.planner import PlannedRequest
 from ingest.store.series import SeriesRow
 from ingest.validate.sift import sift
+from ingest.validate.units import IN_LOTS, in_lots
 from ingest.validate.verdict import failed, timed_out, verdict
 
 
@@ -29,8 +31,17 @@ class Settled:
 def settle_answer(row: SeriesRow, planned: PlannedRequest, answer: HistoricalAnswer) -> Settled:
     """A clean answer: its possible bars, the impossible ones apart, and what the ledger may claim of the window."""
     chunk = planned.chunk
+    if in_lots(row.series, answer.bars):
+        refused = failed(chunk, IN_LOTS, permanent=False)
+        return Settled(planned, Failed(IN_LOTS, False), Settlement(row, answer.record, BarBatch.empty(), (), refused))
     sifted = sift(row.series, answer.bars, chunk.window)
-    entries = verdict(chunk, sifted.clean, second_look=planned.second_look)
+    entries = verdict(
+        chunk,
+        sifted.clean,
+        second_look=planned.second_look,
+        set_aside=sifted.quarantined,
+        witnessed=_is_witnessed(planned, answer),
+    )
     settlement = Settlement(row, answer.record, sifted.clean, sifted.quarantined, entries, replaces=chunk.to_now)
     return Settled(planned, _outcome(sifted.clean, len(sifted.quarantined), entries), settlement)
 
@@ -58,6 +69,15 @@ def gives_up_series(error: IngestError) -> bool:
 def asks_for_less(error: IngestError) -> bool:
     """Whether IB refused a request for its length, so that smaller ones for the same time may be answered."""
     return getattr(error, "reaction", "") == "shrink"
+
+
+def _is_witnessed(planned: PlannedRequest, answer: HistoricalAnswer) -> bool:
+    """Whether an answer with bars has one from behind the chunk, where its request reached into a later session."""
+    end, window = planned.request.end, planned.chunk.window
+    if end is None or end <= window.end or not len(answer.bars):
+        return True
+    last: datetime = answer.bars.table["ts"][-1].as_py()
+    return last >= window.end
 
 
 def _outcome(clean: BarBatch, quarantined: int, entries: tuple[Entry, ...]) -> Outcome:

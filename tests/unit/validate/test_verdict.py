@@ -5,6 +5,7 @@ from datetime import timedelta
 from ingest.calendars import calendar_of
 from ingest.domain.bar_size import BarSize
 from ingest.domain.bars import BarBatch
+from ingest.domain.issue import Issue, QuarantinedBar
 from ingest.domain.ledger import Entry, State
 from ingest.domain.request import Chunk
 from ingest.domain.window import Window, union
@@ -79,6 +80,46 @@ def test_days_without_a_daily_bar_are_pending() -> None:
     assert (State.PENDING, window("2024-01-10", "2024-01-11")) in states(
         verdict(chunk(held, BarSize.DAY_1), bars, second_look=False)
     )
+
+
+def test_one_bar_missing_at_an_edge_is_worth_a_second_look_where_every_other_is_there() -> None:
+    last = window("2024-01-12 20:59", "2024-01-12 21:00")
+    almost = minutes(*FULL[:4], Window(FULL[4].start, last.start))
+    assert (State.PENDING, last) in states(verdict(chunk(), almost, second_look=False))
+
+
+def test_a_second_look_that_contradicts_the_first_confirms_nothing() -> None:
+    some = minutes(FULL[0])
+    rest = Window(FULL[1].start, WEEK.end)
+    assert states(verdict(chunk(), some, second_look=True))[1:] == [(State.PENDING, rest)]
+
+
+def test_a_second_look_without_the_newer_witness_it_asked_for_confirms_nothing() -> None:
+    assert states(verdict(chunk(), BarBatch.empty(), second_look=True, witnessed=False)) == [(State.PENDING, WEEK)]
+
+
+def aside(ts: str) -> QuarantinedBar:
+    return QuarantinedBar(at(ts), 1.0, 0.5, 2.0, 1.0, 10.0, 1.0, 1, Issue("high below low", "high 0.5, low 2.0"))
+
+
+def test_a_bar_that_was_set_aside_leaves_its_minute_open_and_is_refused_when_it_comes_back() -> None:
+    bad = aside("2024-01-10 15:00")
+    minute = window("2024-01-10 15:00", "2024-01-10 15:01")
+    clean = minutes(*FULL[:2], Window(FULL[2].start, minute.start), Window(minute.end, FULL[2].end), *FULL[3:])
+    first = verdict(chunk(), clean, second_look=False, set_aside=[bad])
+    assert [e for e in first if e.state is not State.COVERED] == [
+        Entry(minute, State.PENDING, "a bar was set aside: high below low")
+    ]
+    again = verdict(chunk(minute), BarBatch.empty(), second_look=True, set_aside=[bad])
+    assert again == (
+        Entry(minute, State.FAILED, "IB's bar is impossible in two answers: high below low", permanent=True),
+    )
+
+
+def test_many_bars_set_aside_are_asked_for_again_together() -> None:
+    bad = [aside(f"2024-01-10 15:{minute:02}") for minute in range(0, 60, 6)]
+    entries = verdict(chunk(), minutes(*FULL), second_look=False, set_aside=bad)
+    assert (State.PENDING, window("2024-01-10 15:00", "2024-01-10 15:55")) in states(entries)
 
 
 def test_where_no_calendar_is_known_bars_cover_the_chunk_and_emptiness_waits_for_a_second_look() -> None:
