@@ -227,6 +227,11 @@ keep_last = 0
     assert lines == [1, 2, 4, 5, 6, 8, 9, 12, 15, 16, 18, 19, 20, 21]
 
 
+def test_a_series_that_is_wrong_is_nobodys_twin(tmp_path: Path) -> None:
+    (said,) = problems(tmp_path, right_but('"1 min"\nhours = "all"', '"1 day"\nwhat = "GOSSIP"'))
+    assert said.startswith("11: series.what: unknown data type 'GOSSIP'")
+
+
 def test_one_empty_file_lacks_all_three_tables(tmp_path: Path) -> None:
     found = problems(tmp_path, "")
     assert found == [
