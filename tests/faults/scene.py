@@ -99,7 +99,7 @@ class Scene:
             pacing=pacing,  # type: ignore[arg-type]
         )
         began = clock.monotonic()
-        async with await serve(options, market(), LoopSimulatorClock(NOW.timestamp()), _unheard) as simulator:
+        async with await serve(options, market(), LoopSimulatorClock(NOW.timestamp()), unheard) as simulator:
             ending = await self._run(simulator.port, clock, retry_failed=retry_failed)
             assert not simulator.failures
             return replace(ending, seconds=clock.monotonic() - began, asked=simulator.counters.get("requests", 0))
@@ -124,6 +124,11 @@ class Scene:
                 return Held(Ledger(), BAR_SCHEMA.empty_table())
             (row,) = rows
             return Held(ledger.read(connection, row.id), bar_store.read(connection, row))
+
+    @staticmethod
+    def truth_of(size: BarSize, wish: Window = WISH) -> pa.Table:
+        """The market's bars in the product's schema."""
+        return _truth(size, wish)
 
     def truth(self) -> pa.Table:
         """The market's bars of the wish, in the product's schema."""
@@ -199,5 +204,5 @@ def _truth(size: BarSize, wish: Window) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=BAR_SCHEMA)
 
 
-def _unheard(_event: object) -> None:
+def unheard(_event: object) -> None:
     """Nobody reads the simulator's log here."""
