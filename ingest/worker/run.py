@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Protocol
 
@@ -37,6 +38,8 @@ log = structlog.get_logger()
 
 #: A head timestamp costs one of sixty small requests in ten minutes: it is asked ahead only where it can save some.
 HEAD_WORTH_REQUESTS = 5
+#: Clocks that differ by more than this are worth a line; the earlier one counts.
+SKEW = timedelta(minutes=1)
 
 
 class Heads(Protocol):
@@ -46,6 +49,8 @@ class Heads(Protocol):
     def login(self) -> GatewayLogin: ...
 
     def head_timestamp(self, series: Series) -> Awaitable[HeadAnswer]: ...
+
+    def current_time(self) -> Awaitable[datetime]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,12 @@ class Run:
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _lost: GatewayGone | None = None
     _patience: Patience = field(init=False)
+    _as_of: datetime = field(init=False)
 
     def __post_init__(self) -> None:
         self._patience = Patience(self.clock)
+        # One instant for the whole run: every look would find newer bars due, and a run must not chase the present.
+        self._as_of = self.progress.started
 
     def stop(self) -> None:
         """Send nothing more; what is on the wire is cancelled, what has come is committed."""
@@ -84,6 +92,7 @@ class Run:
         """Do what can be done. Raises SeriesBusy, GatewayGone, DatabaseError; the ledger is right in any case."""
         with Locks.on(self.engine) as locks:
             self._patience.on_return = locks.retake
+            self._as_of = min(self._as_of, await self._gateways_time())
             origin = self.source.login.origin
             self._lines = await self._patience.call(open_lines, self.engine, locks, orders, origin)
             for line in self._lines:
@@ -101,11 +110,23 @@ class Run:
                 return
             await self._work()
 
+    async def _gateways_time(self) -> datetime:
+        """IB's idea of now. Where ours is ahead, what we take for past may not have happened: it would seem empty."""
+        try:
+            theirs = await self.source.current_time()
+        except (RequestError, GatewayLost) as error:
+            log.warning("gateway_time_unknown", why=error.message)
+            return self._as_of
+        if abs(theirs - self.clock.now()) > SKEW:
+            log.error(
+                "clocks_disagree", gateway=str(theirs), here=str(self.clock.now()), taken=str(min(theirs, self._as_of))
+            )
+        return theirs
+
     # -- planning
 
     def _plan_all(self) -> list[tuple[Line, SeriesPlan]]:
-        # As of the run's start: every look would find newer bars due, and a run must not chase the present.
-        now, planned = self.progress.started, []
+        now, planned = self._as_of, []
         for line in self._lines:
             with self.engine.begin() as connection:
                 plan = plan_line(connection, line, now, self.options.spans, retry_failed=self.options.retry_failed)
@@ -268,5 +289,5 @@ class Run:
 
     def _line_report(self, connection: Connection, line: Line) -> SeriesReport:
         held = ledger.read(connection, line.row.id)
-        due = due_part(line.series, line.wish, line.calendar, self.progress.started)
+        due = due_part(line.series, line.wish, line.calendar, self._as_of)
         return report_of(self.progress.series[line.row.id], line.row.id, line.wish, due, held)

@@ -49,9 +49,22 @@ def test_an_unanswered_window_is_timed_out_and_the_next_run_fetches_just_that(
         seen = sim.last_seq
         second = ingest.run(*COMMAND)
         assert second.returncode == 0, second.stderr
-        assert [r["duration"] for r in sim.bar_requests(after=seen)] == ["7 D"]
+        asked = sim.bar_requests(after=seen)
+        assert min(r["window_start"] for r in asked) == "2024-01-22T14:30:00Z"
+        assert max(r["window_end"] for r in asked) == "2024-01-30T21:00:00Z"
         assert entries(engine) == [(State.COVERED, "01-02 14:30", "03-01 14:30")]
         third, seen = ingest.run(*COMMAND), sim.last_seq
         assert third.returncode == 0
         assert not sim.bar_requests(after=seen)
         assert ingest.run("coverage", "MSFT", "--prove").returncode == 0
+
+
+def test_a_gateway_whose_clock_is_behind_ours_is_not_asked_about_its_future(
+    tmp_path: Path, database_url: str, engine: Engine
+) -> None:
+    with simulator(tmp_path, "--now", "2024-02-01T12:00:00Z") as sim:
+        ingest = CommandLine.at(tmp_path, port=sim.port, database_url=database_url)
+        done = ingest.run("backfill", "MSFT", "-b", "1d", "--start", "2024-01-02", "--end", "2024-03-01")
+    assert done.returncode == 0, done.stderr
+    assert "clocks_disagree" in done.stderr
+    assert entries(engine) == [(State.COVERED, "01-02 00:00", "02-01 00:00")]
