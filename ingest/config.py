@@ -36,7 +36,7 @@ class GatewaySettings(_Section):
     connect_seconds: float = Field(10.0, gt=0)
     request_seconds: float = Field(120.0, gt=0, description="a request without an end by then is timed out")
     attempts: int = Field(2, ge=1, le=10, description="how often one run asks again after a time-out or hiccup")
-    concurrency: int = Field(8, ge=1, le=50, description="historical requests open at once (IB's ceiling is 50)")
+    concurrency: int = Field(32, ge=1, le=50, description="historical requests open at most; how many is learned")
 
 
 class DatabaseSettings(_Section):

@@ -19,6 +19,7 @@
     └── RequestError                8   one request
         ├── RequestTimedOut
         ├── RequestRefused
+        ├── RequestTooLong          asked for less at a time, it may be answered
         ├── PacingViolation
         └── AnswerBroken
 
@@ -153,6 +154,10 @@ class RequestRefused(RequestError):
     ) -> None:
         super().__init__(message, hint=hint, code=code, text=text)
         self.permanent = permanent
+
+
+class RequestTooLong(RequestError):
+    """IB does not give so much at once; the same request will be refused again, smaller ones may not."""
 
 
 class PacingViolation(RequestError):

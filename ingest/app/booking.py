@@ -14,11 +14,13 @@ from sqlalchemy import Connection, Engine
 
 from ingest.clock import Clock
 from ingest.domain.answer import RequestRecord
+from ingest.domain.series import Origin, Series
 from ingest.errors import DatabaseError, DatabaseUnreachable
 from ingest.gateway.booking import Past, Turn
 from ingest.gateway.pacing import PacingRules, RequestCost, wait_after
 from ingest.store import bookings, requests
 from ingest.store import series as series_store
+from ingest.store.series import SeriesRow
 
 T = TypeVar("T")
 _log = structlog.get_logger()
@@ -36,6 +38,7 @@ class DatabaseBook:
     rules: PacingRules
     scale: float = 1.0
     _known: dict[int, RequestCost] = field(default_factory=dict)
+    _rows: dict[tuple[Series, Origin], SeriesRow] = field(default_factory=dict)
 
     async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None) -> Turn:
         """Book a request, or say how long to wait. Raises DatabaseError; an absent database is waited for first."""
@@ -63,19 +66,20 @@ class DatabaseBook:
                 return Turn(wait, past)
             leaves_by = self.clock.monotonic() + grace
             seconds = grace / self.scale
+            row = self._row(connection, draft)
             if instead_of is None:
-                row = series_store.ensure(connection, draft.series, draft.login.origin)
                 request_id = bookings.enter(connection, row, draft, seconds)
             else:
                 request_id = instead_of
                 bookings.move(connection, request_id, draft, seconds)
         self._known[request_id] = cost
+        self._rows[draft.series, draft.login.origin] = row  # not before the commit, which may fail
         return Turn(0.0, (*past, (-grace, cost)), request_id, leaves_by)
 
     def _past(self, connection: Connection, login: str, but: int | None) -> Past:
         """Only what was not seen before is read whole; the rest is known by its id."""
         seconds = (self.rules.budget_seconds + self.rules.guard + 1.0) / self.scale
-        ages = dict(bookings.past(connection, login, seconds))
+        ages = bookings.past(connection, login, seconds)
         costs = {number: self._known[number] for number in ages if number in self._known}
         if strange := ages.keys() - costs.keys():
             found = bookings.records(connection, strange)
@@ -84,9 +88,13 @@ class DatabaseBook:
         self._known.update(costs)
         return tuple((ages[number] * self.scale, cost) for number, cost in costs.items() if number != but)
 
+    def _row(self, connection: Connection, record: RequestRecord) -> SeriesRow:
+        known = self._rows.get((record.series, record.login.origin))
+        return known or series_store.ensure(connection, record.series, record.login.origin)
+
     def _close(self, record: RequestRecord) -> None:
         with self.engine.begin() as connection:
-            row = series_store.ensure(connection, record.series, record.login.origin)
+            row = self._row(connection, record)
             requests.save(connection, row, record)
 
     async def _patiently(self, work: Callable[[], T]) -> T:

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from sqlalchemy import Engine
 
 from ingest.app.booking import DatabaseBook
+from ingest.app.learning import LearningSource, Memory
 from ingest.clock import Clock, SystemClock
 from ingest.config import Settings
 from ingest.domain.answer import RequestOutcome, RequestRecord
 from ingest.fetch import Fetcher, RetryPolicy
+from ingest.gateway.adaptive import OpenRequests
 from ingest.gateway.address import Deadlines, GatewayAddress
 from ingest.gateway.client import Gateway
 from ingest.gateway.gate import PacedGate
@@ -30,7 +32,7 @@ def gate_of(settings: Settings, clock: Clock) -> PacedGate:
     rules = PacingRules(
         open_requests=settings.gateway.concurrency, guard=max(0.5, 0.1 * scale), grace=max(0.25, 0.05 * scale)
     )
-    return PacedGate(Pacer(rules), clock)
+    return PacedGate(Pacer(rules), clock, OpenRequests(settings.gateway.concurrency))
 
 
 @asynccontextmanager
@@ -65,16 +67,26 @@ def make_run(
 ) -> Run:
     """A run ready to `complete` orders."""
     chosen = settings.gateway
-    fetcher = Fetcher(gateway, clock, RetryPolicy(attempts=chosen.attempts), chosen.request_seconds)
-    options = Options(settings.plan.request_spans, chosen.concurrency, retry_failed)
+    memory = Memory(engine, chosen.login, clock)
+    learner = memory.learner(settings.plan.request_spans)
+    source = LearningSource(gateway, learner, memory, clock)
+    fetcher = Fetcher(source, clock, RetryPolicy(attempts=chosen.attempts), chosen.request_seconds)
+    options = Options(learner.spans, chosen.concurrency, retry_failed)
     return Run(engine, gateway, fetcher, clock, progress, options)
 
 
 def seed_gate(engine: Engine, gate: PacedGate, settings: Settings, clock: Clock) -> None:
-    """Let the gate share the login's budget with all its processes, past and present, through the request log."""
+    """Let the gate share the login's budget with all its processes, past and present, and go on from what it learned.
+
+    The budget is shared through the request log; only for small bars and head timestamps, which the hard rules are for.
+    """
     book = DatabaseBook(engine, clock, gate.pacer.rules, settings.clock.scale)
     gate.share(book)
     gate.recall(book.past(settings.gateway.login))
+    memory = Memory(engine, settings.gateway.login, clock)
+    if gate.load is not None:
+        memory.recall(gate.load)
+        gate.remember(memory.keep_load)
 
 
 async def fill(

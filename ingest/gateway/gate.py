@@ -3,12 +3,13 @@
 Small-bar requests wait in a lane of their own: they may have to wait ten minutes for budget, which must not hold up the
 others. One gate per login, shared by all its gateways in a process. Other processes share the login's small-bar budget
 through a `LoginBook`, in which such a request is booked before it leaves; large bars are not booked, and the limits of
-open requests and messages are kept by each process for itself.
+open requests and messages are kept by each process for itself. With `OpenRequests` the gate keeps no more large
+requests open than IB was seen to bear.
 """
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
@@ -16,27 +17,36 @@ import structlog
 
 from ingest.clock import Clock
 from ingest.domain.answer import RequestOutcome, RequestRecord
-from ingest.errors import GatewayLost, RequestError
+from ingest.errors import GatewayLost, PacingViolation, RequestError, RequestTimedOut
+from ingest.gateway.adaptive import Ending, OpenRequests
 from ingest.gateway.booking import Draft, LoginBook, Past
 from ingest.gateway.pacing import Pacer, RequestCost
 
 _log = structlog.get_logger()
+Keep = Callable[[OpenRequests], None]
+_TOO_MANY_OPEN = 322  # "Only 50 simultaneous API historical data requests allowed"; a duplicate id cannot happen
 _SHORTEST_WAIT = 0.001  # what the book says is in the future shall not be asked about at once
 
 
 class PacedGate:
     """Lets requests through when the pacer allows it, and the login's book if it has one."""
 
-    def __init__(self, pacer: Pacer, clock: Clock) -> None:
+    def __init__(self, pacer: Pacer, clock: Clock, load: OpenRequests | None = None) -> None:
         self.pacer = pacer
+        self.load = load
         self._clock = clock
         self._book: LoginBook | None = None
+        self._keep: Keep | None = None
         self._lanes = {True: asyncio.Lock(), False: asyncio.Lock()}
         self._room = asyncio.Event()
 
     def share(self, book: LoginBook) -> None:
         """From now on small-bar requests are booked there."""
         self._book = book
+
+    def remember(self, keep: Keep) -> None:
+        """From now on `keep` is told whenever the number of requests to keep open changes."""
+        self._keep = keep
 
     def recall(self, past: Past) -> None:
         """What the login sent in the last minutes, as (age in seconds, cost)."""
@@ -52,6 +62,7 @@ class PacedGate:
         """
         async with self._lanes[cost.units > 0]:
             booked = await self._turn(cost, draft)
+        allowed = self.load.allowed if self.load is not None else 0
         try:
             with self._held(cost):
                 yield booked
@@ -59,6 +70,9 @@ class PacedGate:
             if booked is not None and self._book is not None:
                 await self._book.close(self._ended(booked, error))
             raise
+        finally:
+            if self._keep is not None and self.load is not None and self.load.allowed != allowed:
+                self._keep(self.load)
 
     def violated(self) -> None:
         """IB reported a pacing violation: everybody pauses."""
@@ -67,9 +81,19 @@ class PacedGate:
 
     @contextmanager
     def _held(self, cost: RequestCost) -> Iterator[None]:
+        """Keep the slot while the body runs, and learn from how it ends."""
+        load = self.load if cost.is_large else None
+        number = load.began(self._clock.monotonic(), cost.shape) if load is not None else 0
+        how: Ending = "lost"
         try:
             yield
+            how = "clean"
+        except RequestError as error:
+            how = _ending(error)
+            raise
         finally:
+            if load is not None:
+                load.ended(number, self._clock.monotonic(), how)
             self._free(cost)
 
     def _free(self, cost: RequestCost) -> None:
@@ -110,6 +134,9 @@ class PacedGate:
         """Wait until this process' own pacer lets it go."""
         while True:
             now = self._clock.monotonic()
+            if self.load is not None:
+                self.load.look(now)
+                self.pacer.large_allowed = self.load.allowed
             delay = self.pacer.wait(now, cost)
             if delay == 0:
                 self.pacer.sent(now, cost)
@@ -126,3 +153,10 @@ class PacedGate:
         return replace(
             booked, outcome=RequestOutcome.DISCONNECTED, ended_at=self._clock.now(), text=f"not sent: {error.message}"
         )
+
+
+def _ending(error: RequestError) -> Ending:
+    """What an error says about the load; refusals and broken answers say nothing."""
+    if isinstance(error, RequestTimedOut):
+        return "timed_out"
+    return "throttled" if isinstance(error, PacingViolation) or error.code == _TOO_MANY_OPEN else "lost"

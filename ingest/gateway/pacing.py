@@ -34,7 +34,7 @@ class PacingRules:
     budget_units: int = 60
     budget_seconds: float = 600.0
     search_seconds: float = 1.0  # between symbol searches
-    open_requests: int = 8  # IB: far fewer than 50 is more efficient
+    open_requests: int = 8  # at most; IB: far fewer than 50 is more efficient
     messages_per_second: int = 45
     penalty_seconds: float = 60.0  # after a violation; IB documents no length, 60 s is what is known to work
     guard: float = 0.5
@@ -62,6 +62,12 @@ class RequestCost:
     opens: bool = False
     messages: int = 1
     is_search: bool = False
+    shape: Hashable = None  # answers to requests of one shape take about as long
+
+    @property
+    def is_large(self) -> bool:
+        """Open until it ends, under no hard rule: how many may be open is learned (`adaptive`)."""
+        return self.opens and not self.units
 
     @classmethod
     def of(cls, request: HistoricalRequest) -> "RequestCost":
@@ -76,7 +82,7 @@ class RequestCost:
     @classmethod
     def of_schedule(cls, series: Series) -> "RequestCost":
         """A schedule: a request for daily bars as far as pacing goes."""
-        return cls(("schedule", _key(series)), _product(series), opens=True)
+        return cls(("schedule", _key(series)), _product(series), opens=True, shape="schedule")
 
     @classmethod
     def of_lookup(cls) -> "RequestCost":
@@ -100,9 +106,9 @@ class RequestCost:
     @classmethod
     def _of_bars(cls, series: Series, end_text: str, duration: str) -> "RequestCost":
         units = series.what.pacing_cost if series.bar_size.is_small else 0
-        return cls(
-            ("bars", _key(series), str(series.bar_size), end_text, duration), _product(series), units, opens=True
-        )
+        size = str(series.bar_size)
+        identity = ("bars", _key(series), size, end_text, duration)
+        return cls(identity, _product(series), units, opens=True, shape=(size, duration))
 
 
 @dataclass(slots=True)
@@ -111,6 +117,8 @@ class Pacer:
 
     rules: PacingRules = field(default_factory=PacingRules)
     open_now: int = 0
+    large_now: int = 0
+    large_allowed: int = HARD_OPEN_LIMIT  # of `open_now`; whoever learns it sets it
     violations: int = 0
     _paused_until: float = -math.inf
     _spent: deque[tuple[float, int]] = field(default_factory=deque)
@@ -123,12 +131,15 @@ class Pacer:
         """Seconds until the request may be sent; 0 now, infinity when only an open request's end can make room."""
         if cost.opens and self.open_now >= self.rules.open_requests:
             return math.inf
+        if cost.is_large and self.large_now >= self.large_allowed:
+            return math.inf
         return max(0.0, self._earliest(now, cost) - now)
 
     def sent(self, now: float, cost: RequestCost) -> None:
         """The request leaves at `now`."""
         self.spoke(now, cost)
         self.open_now += cost.opens
+        self.large_now += cost.is_large
         if cost.is_search:
             self._searched_at = now
         if cost.units:
@@ -142,6 +153,7 @@ class Pacer:
         """The request's answer is complete, refused, cancelled or lost."""
         if cost.opens:
             self.open_now = max(0, self.open_now - 1)
+            self.large_now = max(0, self.large_now - cost.is_large)
 
     def violated(self, now: float) -> None:
         """IB reported a violation: nobody on the login sends for a while."""

@@ -51,7 +51,7 @@ class Situation:
 
     @property
     def span(self) -> Duration:
-        return self.spans.of(self.series.bar_size)
+        return self.spans.of(self.series.bar_size, self.series.instrument.sec_type)
 
 
 def plan_series(at: Situation) -> SeriesPlan:

@@ -54,9 +54,13 @@ WIDEST_SPANS: Mapping[BarSize, Duration] = {
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """The span of a request per bar size. Intraday sizes above 30 s count sessions (D), smaller ones seconds (S)."""
+    """The span of a request per bar size. Intraday sizes above 30 s count sessions (D), smaller ones seconds (S).
+
+    `learned` holds smaller ones by bar size and security type; it may change while a run goes on (`learning`).
+    """
 
     by_size: Mapping[BarSize, Duration] = field(default_factory=lambda: DEFAULT_SPANS)
+    learned: Mapping[tuple[BarSize, str], Duration] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for size, span in self.by_size.items():
@@ -64,8 +68,9 @@ class Spans:
             if span.unit != wanted:
                 raise ValueError(f"the request span of {size} must be in {wanted}, not {span}")
 
-    def of(self, size: BarSize) -> Duration:
-        return self.by_size.get(size) or DEFAULT_SPANS[size]
+    def of(self, size: BarSize, sec_type: str = "") -> Duration:
+        """What one request asks for; without a security type what is configured, whatever was learned."""
+        return self.learned.get((size, sec_type)) or self.by_size.get(size) or DEFAULT_SPANS[size]
 
     def to_now(self, size: BarSize) -> Duration:
         """The span of the one request that a series without end dates gets; never less than `of`."""

@@ -7,9 +7,8 @@ therefore lies a grace ahead when it is made.
 """
 
 from collections.abc import Collection
-from typing import Any
 
-from sqlalchemy import Connection, Float, bindparam, cast, func, insert, select, text, update
+from sqlalchemy import Connection
 
 from ingest.domain.answer import RequestRecord
 from ingest.store.requests import listed, record_of, values_of
@@ -17,11 +16,7 @@ from ingest.store.series import SeriesRow
 from ingest.store.sql import statement
 from ingest.store.tables import requests as table
 
-Aged = tuple[int, float]
-
 _LOCK_SPACE = 0x1B03  # the first of the two keys of a login's advisory lock; the second is its name's hash
-_AGO = text("clock_timestamp() - make_interval(secs => :seconds)")
-_AHEAD = text("clock_timestamp() + make_interval(secs => :grace)")
 
 
 def hold_login(connection: Connection, login: str) -> None:
@@ -29,11 +24,10 @@ def hold_login(connection: Connection, login: str) -> None:
     connection.execute(statement("hold_login"), {"space": _LOCK_SPACE, "login": login})
 
 
-def past(connection: Connection, login: str, seconds: float) -> tuple[Aged, ...]:
-    """What was booked in the last `seconds`: its id in the log, and its age (below 0 within its grace)."""
-    age = cast(func.extract("epoch", func.clock_timestamp() - table.c.booked_at), Float)
-    chosen = select(table.c.id, age).where(table.c.login == login, table.c.booked_at > _AGO)
-    return tuple((request_id, aged) for request_id, aged in connection.execute(chosen, {"seconds": seconds}))
+def past(connection: Connection, login: str, seconds: float) -> dict[int, float]:
+    """What was booked in the last `seconds`: by its id in the log, its age (below 0 within its grace)."""
+    found = connection.execute(statement("booked_requests"), {"login": login, "seconds": seconds})
+    return {row.id: row.age for row in found}
 
 
 def records(connection: Connection, request_ids: Collection[int]) -> dict[int, RequestRecord]:
@@ -44,13 +38,11 @@ def records(connection: Connection, request_ids: Collection[int]) -> dict[int, R
 
 def enter(connection: Connection, row: SeriesRow, record: RequestRecord, grace_seconds: float) -> int:
     """Book a request that leaves within `grace_seconds`. Gives its id in the log."""
-    values: dict[str, Any] = values_of(row, record) | {"booked_at": _AHEAD}
-    made = insert(table).values(**values).returning(table.c.id)
-    return int(connection.execute(made, {"grace": grace_seconds}).scalar_one())
+    values = values_of(row, record) | {"grace": grace_seconds}
+    return int(connection.execute(statement("book_request"), values).scalar_one())
 
 
 def move(connection: Connection, request_id: int, record: RequestRecord, grace_seconds: float) -> None:
     """Book a request anew that did not leave in time."""
-    chosen = update(table).where(table.c.id == bindparam("request_id"))
-    moved = chosen.values(sent_at=record.sent_at, booked_at=_AHEAD)
-    connection.execute(moved, {"request_id": request_id, "grace": grace_seconds})
+    values = {"id": request_id, "sent_at": record.sent_at, "grace": grace_seconds}
+    connection.execute(statement("rebook_request"), values)

@@ -1,11 +1,18 @@
 import asyncio
+from dataclasses import replace
+
+import pytest
 
 from ingest.clock import FakeClock
+from ingest.domain.answer import GatewayLogin, RequestKind, RequestOutcome, RequestRecord
 from ingest.domain.bar_size import BarSize
 from ingest.domain.instrument import Instrument
 from ingest.domain.request import Duration, HistoricalRequest
 from ingest.domain.series import Series
 from ingest.domain.what import WhatToShow
+from ingest.errors import GatewayLost, RequestRefused, RequestTimedOut
+from ingest.gateway.adaptive import OpenRequests
+from ingest.gateway.booking import Turn
 from ingest.gateway.gate import PacedGate
 from ingest.gateway.pacing import Pacer, PacingRules, RequestCost
 
@@ -100,3 +107,113 @@ async def test_the_log_of_an_earlier_run_counts_by_its_age() -> None:
     gate.recall(tuple((500.0, cost(number)) for number in range(60)))
     async with gate.slot(cost(99)):
         assert 99 < sum(clock.slept) < 101
+
+
+SERIES = Series(Instrument(1, "S", "STK", "SMART", "USD"), BarSize.SEC_5, WhatToShow.TRADES)
+
+
+def draft() -> RequestRecord:
+    login = GatewayLogin("main", ("DU1",), 200, 1)
+    moment = FakeClock().now()
+    return RequestRecord(RequestKind.BARS, SERIES, login, moment, RequestOutcome.SENT, duration="3600 S")
+
+
+class Book:
+    """A book that says what it is told to; each turn may take its time."""
+
+    def __init__(self, clock: FakeClock, *turns: tuple[float, Turn]) -> None:
+        self.clock, self.turns = clock, list(turns)
+        self.asked: list[tuple[float, int | None]] = []
+        self.closed: list[RequestRecord] = []
+
+    async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None) -> Turn:
+        self.asked.append((grace, instead_of))
+        takes, turn = self.turns.pop(0)
+        self.clock.advance(takes)
+        return turn
+
+    async def close(self, record: RequestRecord) -> None:
+        self.closed.append(record)
+
+
+def sharing(*turns: tuple[float, Turn]) -> tuple[FakeClock, PacedGate, Book]:
+    clock = FakeClock()
+    gate, book = PacedGate(Pacer(PacingRules(grace=0.25)), clock), Book(clock, *turns)
+    gate.share(book)
+    return clock, gate, book
+
+
+async def test_a_small_request_leaves_under_the_id_of_its_booking() -> None:
+    _, gate, book = sharing((0.1, Turn(0.0, ((-0.25, cost(1)),), 17, 0.25)))
+    async with gate.slot(cost(1), draft) as booked:
+        assert booked is not None
+        assert booked.request_id == 17
+    assert (book.asked, book.closed) == ([(0.25, None)], [])
+
+
+async def test_large_bars_and_look_ups_are_not_booked() -> None:
+    _, gate, book = sharing()
+    for one in (cost(1, BarSize.MIN_1), RequestCost.of_lookup()):
+        async with gate.slot(one, draft) as booked:
+            assert booked is None
+    assert book.asked == []
+
+
+async def test_what_other_processes_sent_is_waited_for() -> None:
+    others = tuple((100.0, cost(number)) for number in range(60))
+    clock, gate, _ = sharing((0.0, Turn(500.5, others)), (0.0, Turn(0.0, ((0.0, cost(99)),), 18, 1e9)))
+    async with gate.slot(cost(99), draft) as booked:
+        assert booked is not None
+        assert 500 <= clock.monotonic() < 502
+    assert gate.pacer.open_now == 0
+
+
+async def test_a_booking_that_lapsed_on_its_way_back_is_made_anew_with_more_time() -> None:
+    own = ((-0.25, cost(1)),)
+    clock, gate, book = sharing((3.0, Turn(0.0, own, 17, 0.25)), (0.4, Turn(0.0, own, 17, 3.5)))
+    async with gate.slot(cost(1), draft) as booked:
+        assert booked is not None
+        assert booked.request_id == 17
+        assert clock.slept == []
+    assert book.asked == [(0.25, None), (0.5, 17)]
+
+
+async def test_a_booked_request_that_fails_is_closed_with_its_end() -> None:
+    _, gate, book = sharing((0.0, Turn(0.0, (), 17, 1.0)), (0.0, Turn(0.0, (), 18, 1.0)))
+    lost = GatewayLost("gone")
+    with pytest.raises(GatewayLost):
+        async with gate.slot(cost(1), draft):
+            raise lost
+    refused = RequestRefused("no", code=162)
+    refused.record = replace(draft(), outcome=RequestOutcome.ERROR, code=162)
+    with pytest.raises(RequestRefused):
+        async with gate.slot(cost(2), draft):
+            raise refused
+    assert [(one.request_id, one.outcome) for one in book.closed] == [
+        (17, RequestOutcome.DISCONNECTED),
+        (18, RequestOutcome.ERROR),
+    ]
+    assert "not sent" in book.closed[0].text
+
+
+async def test_no_more_large_requests_are_open_than_were_found_to_be_borne() -> None:
+    clock = FakeClock()
+    told: list[int] = []
+    gate = PacedGate(Pacer(PacingRules(open_requests=32)), clock, OpenRequests(32, 4))
+    gate.remember(lambda load: told.append(load.allowed))
+    most = 0
+
+    async def one(number: int) -> None:
+        nonlocal most
+        async with gate.slot(cost(number, BarSize.MIN_1)):
+            most = max(most, gate.pacer.large_now)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(one(number) for number in range(12)))
+    assert 4 <= most <= 7
+    assert told == sorted(told)
+    with pytest.raises(RequestTimedOut):
+        async with gate.slot(cost(99, BarSize.MIN_1)):
+            raise RequestTimedOut("late")
+    assert gate.load is not None
+    assert gate.load.allowed <= max(told) // 2 + 1
