@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ingest.cli.screen import configure_logs
-from tests.bench import decoding, loading, planning
+from tests.bench import decoding, loading, pacing, planning
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ingest-bench-") as folder:
         os.environ["INGEST_HOME"] = folder
         figures = [*_loading(Path(folder), quick=chosen.quick), *_decoding(), *_planning()]
+        figures += _pacing(Path(folder), quick=chosen.quick)
     for figure in figures:
         mark = "ok  " if figure.holds else "MISS"
         sys.stdout.write(f"{mark} {figure.name:64} {figure.ratio:8.2f}  (must be {figure.must})  {figure.of}\n")
@@ -73,6 +74,20 @@ def _planning() -> list[Figure]:
     issued, fewest = planning.measure()
     of = f"{issued} issued, {fewest} needed"
     return [_figure("requests issued / fewest possible", issued / fewest, "1.00", lambda r: r == 1.0, of)]
+
+
+def _pacing(folder: Path, *, quick: bool) -> list[Figure]:
+    small = pacing.small_bars(folder, groups=3 if quick else pacing.GROUPS)
+    large = pacing.large_bars(seconds=150 if quick else pacing.LARGE_SECONDS)
+    took = f"{small.took:,.0f} s, at best {small.best:,.0f} s, {small.violations} violations"
+    rates = f"{large.learning:.2f} against {large.knowing:.2f} answers/s, {large.allowed} open at the end"
+    keeps = small.violations == 0
+    return [
+        _figure(
+            "small bars, time / least possible", small.took / small.best, "≤ 1.02", lambda r: r <= 1.02 and keeps, took
+        ),
+        _figure("large bars, learning / knowing", large.learning / large.knowing, "≥ 0.9", lambda r: r >= 0.9, rates),
+    ]
 
 
 if __name__ == "__main__":
