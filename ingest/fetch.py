@@ -95,6 +95,32 @@ def decide(policy: RetryPolicy, tally: Tally, error: BaseException) -> timedelta
             return None
 
 
+@dataclass(slots=True)
+class _Course:
+    """How one request has fared so far: tenacity's questions, answered by `decide`."""
+
+    policy: RetryPolicy
+    tally: Tally = field(default_factory=Tally)
+    pause: timedelta | None = None
+    record: RequestRecord | None = None
+
+    def has_failed(self, state: RetryCallState) -> bool:
+        """Whether the attempt failed; if so, the next pause is decided and its record, or the last one, kept."""
+        error = state.outcome.exception() if state.outcome else None
+        if error is None:
+            return False
+        if isinstance(error, RequestError | GatewayLost):
+            self.record = error.record = error.record if isinstance(error.record, RequestRecord) else self.record
+        self.pause = decide(self.policy, self.tally, error)
+        return True
+
+    def is_over(self, _state: RetryCallState) -> bool:
+        return self.pause is None
+
+    def wait_seconds(self, _state: RetryCallState) -> float:
+        return self.pause.total_seconds() if self.pause is not None else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Fetcher:
     """Fetches through one gateway (which keeps to the login's pacing by itself)."""
@@ -108,37 +134,25 @@ class Fetcher:
     async def fetch(self, request: HistoricalRequest, window: Window) -> HistoricalAnswer:
         """A clean answer. Raises the last error when no further attempt is allowed, GatewayGone when there is no
         gateway any more; either carries the record of the last attempt that was sent."""
-        tally = Tally()
-        waits: list[timedelta | None] = []
-        record: RequestRecord | None = None
-
-        def remember(state: RetryCallState) -> bool:
-            error = state.outcome.exception() if state.outcome else None
-            if error is None:
-                return False
-            nonlocal record
-            if isinstance(error, RequestError | GatewayLost):
-                record = error.record = error.record if isinstance(error.record, RequestRecord) else record
-            waits.append(decide(self.policy, tally, error))
-            return True
-
-        def give_up(_state: RetryCallState) -> bool:
-            return waits[-1] is None
-
-        def wait(_state: RetryCallState) -> float:
-            pause = waits[-1]
-            return pause.total_seconds() if pause is not None else 0.0
+        course = _Course(self.policy)
 
         def tell(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            log.warning("request_retried", request=str(request), window=str(window), because=str(error), wait=waits[-1])
+            log.warning(
+                "request_retried", request=str(request), window=str(window), because=str(error), wait=course.pause
+            )
 
         retrying = AsyncRetrying(
-            retry=remember, stop=give_up, wait=wait, sleep=self.clock.sleep, before_sleep=tell, reraise=True
+            retry=course.has_failed,
+            stop=course.is_over,
+            wait=course.wait_seconds,
+            sleep=self.clock.sleep,
+            before_sleep=tell,
+            reraise=True,
         )
         async for attempt in retrying:
             with attempt:
-                async with self._turn(tally):
+                async with self._turn(course.tally):
                     return await self._once(request, window)
         raise IngestError(f"{request}: no attempt was made.")
 

@@ -19,7 +19,7 @@ class Mutator:
     """Spoils runs of frames. `rate`: how many of them; `touches`: bars that may have become other bars so far."""
 
     dice: random.Random
-    rate: float = 0.5
+    rate: float = 1.0
     touches: int = 0
     done: list[str] = field(default_factory=list)
 

@@ -46,7 +46,6 @@ from tests.faults.virtual import LoopClock, LoopSimulatorClock
 NOW = datetime(2024, 6, 10, 12, 0, tzinfo=UTC)
 WISH = Window(datetime(2024, 5, 13, tzinfo=UTC), datetime(2024, 5, 25, tzinfo=UTC))
 CONCURRENCY = 2
-DEADLINES = Deadlines()
 SECONDS_PER_REQUEST = 60.0
 
 _SPANS = Spans({**DEFAULT_SPANS, BarSize.MIN_5: Duration(2, "D"), BarSize.SEC_30: Duration(7200, "S")})
@@ -84,30 +83,30 @@ class Scene:
     bar_size: BarSize = BarSize.MIN_5
     wish: Window = WISH
     deadlines: Deadlines = field(default_factory=Deadlines)
+    rules: PacingRules = field(default_factory=lambda: PacingRules(open_requests=CONCURRENCY))
 
     @property
     def series(self) -> Series:
         return Series(instrument(), self.bar_size, WhatToShow.TRADES)
 
-    async def fill(self, script: str = "", *, retry_failed: bool = False, pacing: str = "enforce") -> "Ending":
+    async def fill(self, script: str = "", *, retry_failed: bool = False) -> "Ending":
         """One run to its end, on a simulator that plays the script."""
         clock = LoopClock(NOW, asyncio.get_running_loop())
         options = ServerOptions(
             max_version=self.version,
             latency=Latency(0.2, 0.0),
             faults=parse_script(script),
-            pacing=pacing,  # type: ignore[arg-type]
         )
         began = clock.monotonic()
         async with await serve(options, market(), LoopSimulatorClock(NOW.timestamp()), unheard) as simulator:
             ending = await self._run(simulator.port, clock, retry_failed=retry_failed)
             assert not simulator.failures
-            return replace(ending, seconds=clock.monotonic() - began, asked=simulator.counters.get("requests", 0))
+            return replace(ending, seconds=clock.monotonic() - began, violations=len(simulator.violations))
 
     async def _run(self, port: int, clock: LoopClock, *, retry_failed: bool) -> "Ending":
-        gate = PacedGate(Pacer(PacingRules(open_requests=CONCURRENCY)), clock)
+        gate = PacedGate(Pacer(self.rules), clock)
         address = GatewayAddress(port=port, client_id=3, login_name="main", max_server_version=self.version)
-        options = Options(_SPANS, CONCURRENCY, retry_failed)
+        options = Options(_SPANS, self.rules.open_requests, retry_failed)
         try:
             async with Gateway(address, clock, gate, self.deadlines) as gateway:
                 fetcher = Fetcher(gateway, clock, RetryPolicy(), SECONDS_PER_REQUEST)
@@ -137,12 +136,12 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended: with a report, or with the error that ended it; how long it took and what it asked."""
+    """How a run ended: with a report, or with the error that ended it; how long it took, which rules it broke."""
 
     report: RunReport | None
     error: GatewayError | None = None
     seconds: float = 0.0
-    asked: int = 0
+    violations: int = 0
 
     @property
     def is_complete(self) -> bool:

@@ -99,7 +99,7 @@ def test_no_spoiled_capture_disturbs_the_answer_behind_it(group: int) -> None:
 
 async def after_captures(frames: list[bytes], dice: random.Random) -> None:
     """Real frames of a real Gateway, spoiled, and then a clean answer of two bars."""
-    mutator = Mutator(dice, rate=1.0)
+    mutator = Mutator(dice)
 
     async def script(peer: Peer) -> None:
         await peer.start()
