@@ -1,6 +1,8 @@
 """What is not held is told beside the data: every kind of hole, only where something is traded, and loudly."""
 
+import time
 import warnings
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -148,8 +150,18 @@ def test_coverage_tiles_the_window(holed: Engine) -> None:
     assert frame["state"].tolist() == states
 
 
+@pytest.fixture
+def in_tokyo() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
 def test_edges_mean_what_they_mean_at_the_command_line(holed: Engine) -> None:
-    """A date is the session, a datetime an instant; a pandas Timestamp is a datetime."""
+    """A date is the session, a datetime an instant, in UTC wherever we are; a pandas Timestamp is a datetime."""
     ways: list[tuple[Moment, Moment]] = [
         ("2024-01-02", "2024-01-03"),
         (date(2024, 1, 2), "20240103"),

@@ -129,7 +129,9 @@ def test_several_series_keep_apart_and_in_order() -> None:
 def test_every_engine_gives_and_gets_its_own_kind() -> None:
     asked = (contract("AAPL", "STK"), "TRADES", "1m", SPAN, True)
     pandas, arrow, polars = (frame(*asked, engine) for engine in ("pandas", "arrow", "polars"))
+    pandas.attrs["missing"] = [{"symbol": "AAPL", "state": "unknown"}]
     own = feed.resample(pandas, "1h")
+    assert own.attrs["missing"] == pandas.attrs["missing"]
     as_arrow, as_polars = feed.resample(arrow, "1h"), feed.resample(polars, "1h", like=pandas)
     assert isinstance(as_arrow, pa.Table) and isinstance(as_polars, pl.DataFrame)
     pd.testing.assert_frame_equal(deliver(as_arrow, "pandas"), own)
