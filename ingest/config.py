@@ -36,6 +36,9 @@ class GatewaySettings(_Section):
     connect_seconds: float = Field(10.0, gt=0)
     request_seconds: float = Field(120.0, gt=0, description="a request without an end by then is timed out")
     attempts: int = Field(2, ge=1, le=10, description="how often one run asks again after a time-out or hiccup")
+    messages_per_second: int = Field(
+        30, ge=1, le=50, description="IB hangs up at the third second with more than 50, as it counts on arrival"
+    )
     concurrency: int = Field(32, ge=1, le=50, description="historical requests open at most; how many is learned")
 
 

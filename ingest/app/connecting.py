@@ -30,7 +30,10 @@ def gate_of(settings: Settings, clock: Clock) -> PacedGate:
     """The login's gate. On a faster clock guard and grace grow with it: the network's jitter does not shrink."""
     scale = settings.clock.scale
     rules = PacingRules(
-        open_requests=settings.gateway.concurrency, guard=max(0.5, 0.1 * scale), grace=max(0.25, 0.05 * scale)
+        open_requests=settings.gateway.concurrency,
+        messages_per_second=settings.gateway.messages_per_second,
+        guard=max(0.5, 0.1 * scale),
+        grace=max(0.25, 0.05 * scale),
     )
     return PacedGate(Pacer(rules), clock, OpenRequests(settings.gateway.concurrency))
 

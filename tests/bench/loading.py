@@ -51,9 +51,9 @@ class Rates:
 
 
 def measure(folder: Path, *, symbols: int, repeats: int) -> Rates:
-    options = ("--latency", "0", "--pacing", "off", "--now", "2024-06-10T12:00:00Z", "--max-server-version", "200")
+    options = ("--latency", "0", "--pacing", "off", "--max-server-version", "200")
     with simulator(folder, *options) as sim:
-        gateway = GatewaySettings(port=sim.port, concurrency=CONCURRENCY)
+        gateway = GatewaySettings(port=sim.port, concurrency=CONCURRENCY, messages_per_second=45)
         settings = ExactSettings(home=folder, gateway=gateway, plan=PlanSettings(spans={"1 min": SPAN}))
         with Database.open(settings, checked=False) as database:
             migrate.upgrade(database.engine)
