@@ -99,9 +99,23 @@ def plan_table(preview: Any) -> Any:
             f"{preview.units_left} can go at once."
         )
     lines.append(f"Time to expect: {span(cost.eta)} at {preview.seconds_per_request:.1f} s an answer.")
+    lines += _lessons(preview)
     if not cost.requests:
         lines = ["Nothing to ask for: everything that is due is settled in the ledger."]
     return Group(made, *lines)
+
+
+def _lessons(preview: Any) -> list[str]:
+    """What earlier runs learned of this login, where it changes the plan."""
+    slow = f"; {preview.too_many_open} were slow" if preview.too_many_open is not None else ""
+    lines = [f"Requests kept open at once: {preview.open_requests} of at most {preview.open_ceiling}{slow}."]
+    for each in preview.spans:
+        refused = f", {each.refused} {each.span.unit} was refused" if each.refused is not None else ""
+        lines.append(
+            f"Learned for {each.bar_size.alias} {each.sec_type}: {each.span} a request instead of "
+            f"{each.configured}{refused}."
+        )
+    return lines
 
 
 def plan_json(preview: Any) -> dict[str, Any]:
@@ -112,6 +126,18 @@ def plan_json(preview: Any) -> dict[str, Any]:
         "small_units": cost.small_units,
         "small_units_left": preview.units_left,
         "eta_seconds": cost.eta.total_seconds(),
+        "open_requests": preview.open_requests,
+        "open_requests_ceiling": preview.open_ceiling,
+        "learned_spans": [
+            {
+                "bar_size": each.bar_size.value,
+                "sec_type": each.sec_type,
+                "span": str(each.span),
+                "configured": str(each.configured),
+                "refused": each.refused,
+            }
+            for each in preview.spans
+        ],
         "series": [
             {
                 "series": str(each.series),
