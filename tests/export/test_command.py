@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -138,3 +139,20 @@ def test_progress_is_told_only_once_it_takes_over_two_seconds(said: Said) -> Non
             clock.advance(0.9)
             telling(progress)
     assert said()[1].splitlines() == ["1,000,000/3,000,000 bars, 1/4 series, 16.0 MB"]
+
+
+def test_on_a_terminal_progress_is_a_bar(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    clock = FakeClock()
+    progress = Progress(series=1, series_total=4, rows=1_000, rows_total=3_000, current="AAPL 1m TRADES")
+    with _Telling(clock) as telling:
+        telling(progress)
+        assert said()[1] == ""
+        clock.advance(2.5)
+        telling(progress)
+        progress.rows, progress.current = 3_000, "MSFT 1m TRADES"
+        telling(progress)
+    drawn = said()[1]
+    assert re.search(r"AAPL 1m TRADES.*1000/3000", drawn)
+    assert re.search(r"MSFT 1m TRADES.*3000/3000", drawn)
