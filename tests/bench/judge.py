@@ -1,18 +1,14 @@
-"""The simulator as judge: many stocks whose bars cost nothing to make, so that it keeps nobody waiting.
-
-It runs in the client's own event loop: on a clock that is a hundred times as fast, two processes on a busy machine
-would measure each other's scheduling.
-"""
+"""The simulator as judge: many stocks whose bars cost nothing to make, on the time of the loop it runs in."""
 
 from dataclasses import replace
 
 from ingest.domain.instrument import Instrument
-from ingest.simulator.clock import SimulatorClock
 from ingest.simulator.manners.latency import Latency
 from ingest.simulator.market.types import Bars, Contract
 from ingest.simulator.market.types import BarSize as SimulatedSize
 from ingest.simulator.server import RunningSimulator, serve
 from ingest.simulator.settings import ServerOptions
+from tests.faults.virtual import LoopSimulatorClock
 from tests.given import at
 from tests.simulator.server.tiny import AAPL, TinyMarket, line_of_bars
 
@@ -34,8 +30,8 @@ def instrument(number: int) -> Instrument:
     return Instrument(1 + number, f"S{number}", "STK", "SMART", "USD", local_symbol=f"S{number}")
 
 
-async def judge(scale: float, latency: Latency) -> RunningSimulator:
+async def judge(latency: Latency) -> RunningSimulator:
     """Start one; close it, or use it in an `async with`."""
     listed = tuple(replace(AAPL, con_id=1 + n, symbol=f"S{n}", local_symbol=f"S{n}") for n in range(CONTRACTS))
-    clock = SimulatorClock(NOON.timestamp(), scale)
+    clock = LoopSimulatorClock(NOON.timestamp())
     return await serve(ServerOptions(latency=latency), PlainMarket(listed), clock, lambda event: None)
