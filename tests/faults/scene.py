@@ -1,7 +1,7 @@
 """One backfill of ten sessions against a simulated Gateway, and what the database holds when it has ended.
 
-Everything is the product's own: gateway, gate, fetcher, run, database. Only time is virtual, so the default deadlines
-of minutes hold. The market itself is the truth that stored bars are held against, to the last bit.
+Everything is the product's own: gateway, gate, fetcher, run, database. Only time is virtual, so deadlines of minutes
+and hours hold. The market itself is the truth that stored bars are held against, to the last bit.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class Scene:
     version: int
     bar_size: BarSize = BarSize.MIN_5
     wish: Window = WISH
-    deadlines: Deadlines = field(default_factory=Deadlines)
+    deadlines: Deadlines = field(default_factory=lambda: Deadlines(outage=6000))
     rules: PacingRules = field(default_factory=lambda: PacingRules(open_requests=CONCURRENCY))
 
     @property

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 #: The kernel's loopback is instant, except on a busy machine: real seconds of waiting before a short jump in time, a
 #: long one, and before giving up.
-_SHORT_GRACE, _LONG_GRACE, _LAST_GRACE = 0.0003, 0.003, 5.0
+_SHORT_GRACE, _LONG_GRACE, _LAST_GRACE = 0.0003, 0.001, 5.0
 
 
 class Hang(AssertionError):
