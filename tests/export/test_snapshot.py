@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ingest.domain.what import WhatToShow
 from ingest.errors import ExportError, UnknownInstrument, UsageError
 from ingest.export import Progress, Selection, Snapshot, export, snapshots, verify
 from ingest.export.manifest import sealed
-from ingest.store import bars, exports, ledger, migrate
+from ingest.store import bars, exports, instruments, ledger, migrate
 from ingest.store.series import SeriesRow
 from tests import given
 from tests.export import stock
@@ -182,6 +183,18 @@ def test_what_selects_nothing_says_what_there_is(
     with pytest.raises(kind, match=says):
         publish(engine, tmp_path / "target", selection)
     assert list((tmp_path / "target").iterdir()) == []
+
+
+def test_a_name_is_looked_for_among_the_origin_asked_for(engine: Engine, tmp_path: Path) -> None:
+    facebook = Instrument(107113386, "FB", "STK", "SMART", "USD")
+    stock.hold(engine, given.series(facebook), settled.bars("2024-01-02 14:30", 30))
+    stock.hold(
+        engine, given.series(replace(facebook, con_id=5)), settled.bars("2024-01-02 14:30", 3), origin=Origin.SYNTHETIC
+    )
+    with engine.begin() as connection:
+        instruments.save(connection, replace(facebook, symbol="META"), Origin.LIVE)
+    assert publish(engine, tmp_path, Selection(("FB",), origin=Origin.LIVE)).manifest.rows == 30
+    assert publish(engine, tmp_path, Selection(("FB",))).manifest.rows == 3
 
 
 def test_an_empty_database_has_nothing_to_export(engine: Engine, tmp_path: Path) -> None:
