@@ -31,8 +31,6 @@ class Progress:
     started: datetime
     series: dict[int, SeriesProgress] = field(default_factory=dict)
     sent: int = 0
-    open: int = 0
-    waiting_for: str = ""
 
     @property
     def planned(self) -> int:

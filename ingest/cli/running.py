@@ -127,7 +127,7 @@ def _line(progress: Progress, gate: PacedGate, clock: Clock) -> str:
     budget = gate.pacer.units_left(clock.monotonic())
     return (
         f"{progress.settled}/{progress.planned} requests, {progress.bars:,} bars ({rate:,.0f}/s), "
-        f"{progress.open} open, {budget} of 60 small requests left, ETA {span(progress.eta(clock.now()))}"
+        f"{gate.pacer.open_now} open, {budget} of 60 small requests left, ETA {span(progress.eta(clock.now()))}"
     )
 
 

@@ -118,7 +118,7 @@ class Run:
             log.warning("gateway_time_unknown", why=error.message)
             return self._as_of
         if abs(theirs - self.clock.now()) > SKEW:
-            log.error(
+            log.warning(
                 "clocks_disagree", gateway=str(theirs), here=str(self.clock.now()), taken=str(min(theirs, self._as_of))
             )
         return theirs
@@ -211,11 +211,7 @@ class Run:
                 continue
             if line.expects_refusal(planned) and self._split(line, planned):
                 continue
-            self.progress.open += 1
-            try:
-                await self._one(loader, line, planned)
-            finally:
-                self.progress.open -= 1
+            await self._one(loader, line, planned)
 
     async def _one(self, loader: Loader, line: Line, planned: PlannedRequest) -> None:
         try:

@@ -66,7 +66,7 @@ async def filled(market: Market, engine: Engine, home: Path, size: BarSize, *, o
         settings = ExactSettings(home=home, gateway=GatewaySettings(port=simulator.port))
         progress, gate = Progress(clock.now()), gate_of(settings, clock)
         async with open_gateway(settings, clock, gate, on_record=counting(progress)) as gateway:
-            names = NAMES[:2] if size.is_small else NAMES
+            names = NAMES[: 1 if outside_rth else 2] if size.is_small else NAMES
             found = [await resolve(gateway, engine, InstrumentQuery.parse(name)) for name in names]
             orders = [
                 order_of(series_of(one, size, None, outside_rth=outside_rth), start, None, clock) for one in found

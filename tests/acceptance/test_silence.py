@@ -64,7 +64,7 @@ def test_a_gateway_whose_clock_is_behind_ours_is_not_asked_about_its_future(
 ) -> None:
     with simulator(tmp_path, "--now", "2024-02-01T12:00:00Z") as sim:
         ingest = CommandLine.at(tmp_path, port=sim.port, database_url=database_url)
-        done = ingest.run("backfill", "MSFT", "-b", "1d", "--start", "2024-01-02", "--end", "2024-03-01")
+        done = ingest.run("backfill", "MSFT", "-b", "1d", "--start", "2024-01-02", "--end", "2024-03-01", "-v")
     assert done.returncode == 0, done.stderr
     assert "clocks_disagree" in done.stderr
     assert entries(engine) == [(State.COVERED, "01-02 00:00", "02-01 00:00")]

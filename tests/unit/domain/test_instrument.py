@@ -32,7 +32,7 @@ def test_a_text_is_taken_for(text: str, query: InstrumentQuery) -> None:
     "text", ["", "  ", "../../x", "ES/Z6", "é", "A\0B", "AAPL:STOCK", "ES:FUT:december", "SPY:OPT:2026:500:C", "A" * 40]
 )
 def test_nonsense_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(ValueError, match="[a-z]") as refused:
+    with pytest.raises(ValueError, match=r"[a-z]") as refused:
         InstrumentQuery.parse(text)
     assert "\n" not in str(refused.value)
 
