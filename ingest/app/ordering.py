@@ -23,9 +23,6 @@ from ingest.store import ledger
 from ingest.store.series import SeriesRow
 from ingest.worker.lines import Order
 
-#: Types whose history IB serves in regular hours whatever useRTH says: one series, not two of the same bars.
-_HOURS_DO_NOT_MATTER = frozenset({"CASH", "CRYPTO", "IND", "OPT"})
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -47,7 +44,7 @@ class Wanted:
 
 
 def series_of(instrument: Instrument, size: BarSize, what: WhatToShow | None, *, outside_rth: bool) -> Series:
-    use_rth = not outside_rth or instrument.sec_type in _HOURS_DO_NOT_MATTER
+    use_rth = not outside_rth or not instrument.has_extended_hours
     return Series(instrument, size, what or default_what(instrument.sec_type), use_rth)
 
 

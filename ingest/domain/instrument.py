@@ -57,6 +57,11 @@ class Instrument:
         return self.sec_type == "CONTFUT"
 
     @property
+    def has_extended_hours(self) -> bool:
+        """Whether useRTH makes a difference. Forex, crypto, indices and options are served the same either way."""
+        return self.sec_type not in ("CASH", "CRYPTO", "IND", "OPT")
+
+    @property
     def is_expiring(self) -> bool:
         return bool(self.expiry) and self.sec_type in ("FUT", "OPT")
 

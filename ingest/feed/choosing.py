@@ -18,9 +18,6 @@ from ingest.store.series import SeriesRow
 #: Series by origin, closeness and name in small letters.
 Bearers = dict[tuple[Origin, int, str], list[NamedSeries]]
 
-#: Types whose history IB serves in regular hours whatever useRTH says, so that there is one series for both.
-_HOURS_DO_NOT_MATTER = frozenset({"CASH", "CRYPTO", "IND", "OPT"})
-
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -32,7 +29,7 @@ class Form:
     origin: Origin | None
 
     def of(self, instrument: Instrument) -> Series:
-        use_rth = self.use_rth or instrument.sec_type in _HOURS_DO_NOT_MATTER
+        use_rth = self.use_rth or not instrument.has_extended_hours
         return Series(instrument, self.bar_size, self.what or default_what(instrument.sec_type), use_rth)
 
 
