@@ -6,6 +6,7 @@ flight with it, so those requests are repeated one at a time: then the one that 
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -96,6 +97,52 @@ def decide(policy: RetryPolicy, tally: Tally, error: BaseException) -> timedelta
 
 
 @dataclass(slots=True)
+class Breaker:
+    """Stops asking a gateway that has stopped answering, instead of letting every request run into its deadline.
+
+    After `threshold` time-outs in a row nothing is sent for a pause that doubles, then one request probes while the
+    others wait for what comes of it. Any answer, a refusal too, closes it. Pure: it *says* how long to wait.
+    """
+
+    threshold: int = 10
+    first_pause_seconds: float = 60.0
+    longest_pause_seconds: float = 900.0
+    most_trips: int = 8
+    poll_seconds: float = 1.0
+    trips: int = 0
+    is_probing: bool = False
+    _unanswered: int = 0
+    _open_until: float = -math.inf
+
+    def wait(self, now: float) -> float:
+        """Seconds to wait before asking again whether to send; 0: send. Whoever is let through an open one probes."""
+        if self._unanswered < self.threshold:
+            return 0.0
+        if now < self._open_until:
+            return self._open_until - now
+        if self.is_probing:
+            return self.poll_seconds
+        self.is_probing = True
+        return 0.0
+
+    def answered(self) -> None:
+        self.trips, self._unanswered, self._open_until = 0, 0, -math.inf
+
+    def unanswered(self, now: float) -> None:
+        """A request timed out. What was in flight when it tripped does not trip it again."""
+        self._unanswered += 1
+        if self._unanswered >= self.threshold and now >= self._open_until:
+            pause = min(self.first_pause_seconds * 2**self.trips, self.longest_pause_seconds)
+            self.trips += 1
+            self._open_until = now + pause
+            log.warning("breaker_tripped", unanswered=self._unanswered, pause_seconds=pause)
+
+    @property
+    def has_given_up(self) -> bool:
+        return self.trips > self.most_trips
+
+
+@dataclass(slots=True)
 class _Course:
     """How one request has fared so far: tenacity's questions, answered by `decide`."""
 
@@ -129,6 +176,7 @@ class Fetcher:
     clock: Clock
     policy: RetryPolicy
     deadline_seconds: float
+    breaker: Breaker = field(default_factory=Breaker)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def fetch(self, request: HistoricalRequest, window: Window) -> HistoricalAnswer:
@@ -170,4 +218,29 @@ class Fetcher:
             await self.source.wait_until_ready()
         except (GatewayUnreachable, GatewayRefused) as error:
             raise GatewayGone(f"The session was lost, and the gateway stayed away. {error.message}") from error
-        return await self.source.historical_bars(request, window, self.deadline_seconds)
+        async with self._unless_broken():
+            return await self.source.historical_bars(request, window, self.deadline_seconds)
+
+    @asynccontextmanager
+    async def _unless_broken(self) -> AsyncIterator[None]:
+        """Wait while the breaker is open, and tell it how the request ended. Raises GatewayGone when it gives up."""
+        while (delay := self.breaker.wait(self.clock.monotonic())) > 0:
+            await self.clock.sleep(delay)
+        probes = self.breaker.is_probing
+        try:
+            yield
+        except RequestTimedOut as error:
+            self.breaker.unanswered(self.clock.monotonic())
+            if self.breaker.has_given_up:
+                gone = GatewayGone("IB has answered nothing for a long time, although the session stands.")
+                gone.record = error.record
+                raise gone from error
+            raise
+        except RequestError:
+            self.breaker.answered()
+            raise
+        else:
+            self.breaker.answered()
+        finally:
+            if probes:
+                self.breaker.is_probing = False

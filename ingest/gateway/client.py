@@ -10,6 +10,7 @@ Every historical answer or error carries the `RequestRecord` that proves it. Aft
 """
 
 import asyncio
+import random
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
@@ -39,6 +40,7 @@ from ingest.gateway.session import NoticeListener, Session
 
 T = TypeVar("T")
 _log = structlog.get_logger()
+_chance = random.SystemRandom()
 _LONGEST_PAUSE_SECONDS = 60.0
 _CLIENT_ID_IN_USE = 326
 _STALE_SESSION_PAUSES = (2.0, 5.0, 10.0)  # seconds until a session that died lets go of its client id
@@ -282,7 +284,7 @@ class Gateway:
             raise GatewayLost(f"The session with {self.address} was closed.") from None
 
     async def _seek(self) -> None:
-        """At once, then after 1, 2, 4 … 60 s. A stale session may hold the client id for a while (326)."""
+        """At once, then after 1, 2, 4 … 60 s, a quarter more or less, so that many clients do not come back as one."""
         give_up_at = self._clock.monotonic() + self._deadlines.reconnect
         pause = 1.0
         while True:
@@ -292,7 +294,7 @@ class Gateway:
                 if self._clock.monotonic() + pause > give_up_at:
                     raise
                 _log.warning("gateway.reconnect_failed", why=error.message, retry_in_seconds=pause)
-            await self._clock.sleep(pause)
+            await self._clock.sleep(pause * _chance.uniform(0.75, 1.25))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _close_session(self) -> None:
