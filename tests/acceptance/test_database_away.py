@@ -116,15 +116,20 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 async def test_a_server_that_is_stopped_and_started_in_the_middle_of_loads(
     server: EmbeddedServer, tmp_path: Path
 ) -> None:
+    shares: list[EmbeddedServer] = []
+
     async def stop_and_start(progress: Progress) -> None:
         for share in (0.2, 0.5):
             await reached(progress, share)
             await asyncio.to_thread(_stop_at_once, server)
             await asyncio.sleep(0.3)
             again = await asyncio.to_thread(EmbeddedServer.start, tmp_path / "home")
+            shares.append(again)
             assert again.url == server.url
 
     await run_while(create_engine(server.url), tmp_path, stop_and_start)
+    for share in shares:
+        share.stop()
 
 
 async def test_a_wire_that_is_cut_in_the_middle_of_loads(server: EmbeddedServer, tmp_path: Path) -> None:
