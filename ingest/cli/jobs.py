@@ -160,7 +160,7 @@ def _run(settings: "Settings", clock: "Clock", job: "Job", *, retry_failed: bool
     from ingest.cli.screen import configure_logs
     from ingest.database import Database
 
-    configure_logs(verbose=verbose)
+    configure_logs(verbose=verbose, running=True)
     telling = _Telling(job, as_json=as_json)
     with Database.open(settings) as database:
         ordering = _Ordering(job, clock)

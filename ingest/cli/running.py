@@ -38,7 +38,7 @@ async def run_orders(
     verbose: bool = False,
 ) -> int:
     """Open everything, run, report. Gives the exit code."""
-    configure_logs(verbose=verbose)
+    configure_logs(verbose=verbose, running=True)
     database = await asyncio.to_thread(Database.open, settings)
     with database:
         report = await run_on(settings, clock, database.engine, orders, retry_failed=retry_failed)

@@ -40,15 +40,16 @@ def table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
     return made
 
 
-def configure_logs(*, verbose: bool) -> None:
-    """Structured logs on stderr: warnings, or with `--verbose` every transition."""
+def configure_logs(*, verbose: bool, running: bool = False) -> None:
+    """Logs on stderr: errors; while a run goes on also what it waits for; with `--verbose` every transition."""
+    level = logging.INFO if verbose else logging.WARNING if running else logging.ERROR
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.ERROR),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )

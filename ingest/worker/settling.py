@@ -10,6 +10,8 @@ from ingest.domain.answer import HistoricalAnswer, RequestRecord
 from ingest.domain.bars import BarBatch
 from ingest.domain.ledger import Entry, State
 from ingest.domain.outcome import EmptyConfirmed, EmptyOnce, Failed, Loaded, Outcome, TimedOut
+from ingest.domain.request import Chunk
+from ingest.domain.window import Window
 from ingest.errors import IngestError, RequestRefused, RequestTimedOut
 from ingest.load import Settlement
 from ingest.plan.planner import PlannedRequest
@@ -72,12 +74,33 @@ def asks_for_less(error: IngestError) -> bool:
 
 
 def _is_witnessed(planned: PlannedRequest, answer: HistoricalAnswer) -> bool:
-    """Whether an answer with bars has one from behind the chunk, where its request reached into a later session."""
+    """Whether an answer with bars has those around the chunk that its request reached for.
+
+    One from behind it, where it reached into a later session; and one from before it in the same session, where the
+    chunk is what an earlier answer left out at a session's end. An answer cut short again lacks them.
+    """
     end, window = planned.request.end, planned.chunk.window
-    if end is None or end <= window.end or not len(answer.bars):
+    if not len(answer.bars):
+        return True
+    if _begins_in_a_session(planned.chunk) and not len(answer.bars.within(_session_so_far(planned.chunk))):
+        return False
+    if end is None or end <= window.end:
         return True
     last: datetime = answer.bars.table["ts"][-1].as_py()
     return last >= window.end
+
+
+def _begins_in_a_session(chunk: Chunk) -> bool:
+    """Whether bars of the chunk's first session lie before it, within reach of a second look (which counts in days)."""
+    size = chunk.series.bar_size
+    if size.is_small or size.is_daily or not chunk.sessions:
+        return False
+    return chunk.sessions[0].hours.start < chunk.window.start
+
+
+def _session_so_far(chunk: Chunk) -> Window:
+    assert chunk.sessions
+    return Window(chunk.sessions[0].hours.start, chunk.window.start)
 
 
 def _outcome(clean: BarBatch, quarantined: int, entries: tuple[Entry, ...]) -> Outcome:
