@@ -14,7 +14,7 @@ from ingest.domain.window import Window, Windows, intersect, subtract, total
 
 @dataclass(slots=True)
 class SeriesProgress:
-    """One series: requests planned and settled, bars committed. `waiting` says for what, when it waits."""
+    """One series: requests planned and settled, bars committed."""
 
     series: Series
     planned: int = 0

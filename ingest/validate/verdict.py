@@ -99,9 +99,9 @@ def _silent(chunk: Chunk, instants: Instants) -> Windows:
     """The parts of the chunk about which the answer says too little to call them covered."""
     if not len(instants):
         return (chunk.window,)
-    if chunk.sessions is None or chunk.series.bar_size.is_period:
+    if chunk.sessions is None:
         return ()
-    parts = [part for session in chunk.sessions if (part := _part(chunk, session))]
+    parts = list(dict.fromkeys(part for session in chunk.sessions if (part := _part(chunk, session))))
     empty = [part for part in parts if not _has_bar(instants, part)]
     silent = [_with_night(chunk, part, parts) for part in empty]
     if not chunk.series.bar_size.is_daily:
@@ -110,10 +110,12 @@ def _silent(chunk: Chunk, instants: Instants) -> Windows:
 
 
 def _part(chunk: Chunk, session: Session) -> Window | None:
+    """Where a bar has to be for a session: in its hours, on its date, or in its week or month."""
     if not chunk.series.bar_size.is_daily:
         return session.hours.intersection(chunk.window)
-    start = datetime(session.day.year, session.day.month, session.day.day, tzinfo=UTC)
-    return Window(start, start + timedelta(days=1)).intersection(chunk.window)
+    size = chunk.series.bar_size
+    start = size.floor(datetime(session.day.year, session.day.month, session.day.day, tzinfo=UTC))
+    return Window(start, size.next(start)).intersection(chunk.window)
 
 
 def _with_night(chunk: Chunk, part: Window, parts: list[Window]) -> Window:

@@ -122,6 +122,22 @@ def test_many_bars_set_aside_are_asked_for_again_together() -> None:
     assert (State.PENDING, window("2024-01-10 15:00", "2024-01-10 15:55")) in states(entries)
 
 
+def test_weeks_without_a_bar_are_pending_while_the_others_are_covered() -> None:
+    held = window("2024-01-01", "2024-02-05")
+    fridays = [at(day) for day in ("2024-01-05", "2024-01-12", "2024-01-26", "2024-02-02")]
+    entries = states(verdict(chunk(held, BarSize.WEEK_1), bars_at(*fridays), second_look=False))
+    assert (State.PENDING, window("2024-01-15", "2024-01-22")) in entries
+    assert [state for state, _ in entries] == [State.COVERED, State.PENDING, State.COVERED]
+
+
+def test_an_answer_that_lacks_the_oldest_months_does_not_cover_them() -> None:
+    held = window("2023-10-01", "2024-02-01")
+    entries = states(
+        verdict(chunk(held, BarSize.MONTH_1), bars_at(at("2023-12-29"), at("2024-01-31")), second_look=False)
+    )
+    assert entries[0] == (State.PENDING, window("2023-10-01", "2023-12-01"))
+
+
 def test_where_no_calendar_is_known_bars_cover_the_chunk_and_emptiness_waits_for_a_second_look() -> None:
     odd = Chunk(series(UNKNOWN_EXCHANGE), WEEK, None)
     assert states(verdict(odd, bars_at(WEEK.start), second_look=False)) == [(State.COVERED, WEEK)]
