@@ -152,13 +152,12 @@ async def test_a_wire_that_is_cut_in_the_middle_of_loads(server: EmbeddedServer,
 async def run_while(engine: Engine, home: Path, mischief) -> None:  # type: ignore[no-untyped-def]
     market = open_market("synthetic", 9)
     clock = SystemClock(start=NOW, scale=SCALE)
-    options = ServerOptions(latency=Latency(0.5, 0), message_rate_rule="off")
+    options = ServerOptions(latency=Latency(1.0, 0), message_rate_rule="off")
     async with await serve(options, market, SimulatorClock(NOW.timestamp(), SCALE), lambda _event: None) as simulator:
         progress = Progress(clock.now())
         trouble = asyncio.create_task(mischief(progress))
         report = await filled(engine, home, simulator, clock, progress)
-        assert trouble.done(), "the run was over before the trouble"
-        await trouble
+        await asyncio.wait_for(trouble, 60)  # its last outage may end after the last load
     assert report.is_complete
     assert_equal(market, engine)
     engine.dispose()
