@@ -33,16 +33,21 @@ class Clock(Protocol):
 
 @dataclass(slots=True)
 class SystemClock:
-    """The machine's clock. `scale` > 1 makes every second shorter; `start` moves its zero (None: the real now)."""
+    """The machine's clock. `scale` > 1 makes every second shorter; `start` is what it shows at the beginning (None: the
+    wall's time), which was at the wall's `since` (None: now)."""
 
     scale: float = 1.0
     start: datetime | None = None
+    since: datetime | None = None
     _wall_zero: float = field(default_factory=time.time)
     _zero: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         if self.scale <= 0:
             raise ValueError(f"clock scale must be positive, not {self.scale}")
+        if self.since is not None:
+            self._zero -= self._wall_zero - self.since.timestamp()
+            self._wall_zero = self.since.timestamp()
 
     def now(self) -> datetime:
         if self.scale == 1.0 and self.start is None:
@@ -85,6 +90,14 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._elapsed += seconds
         self.moment += timedelta(seconds=seconds)
+
+
+def wall_time(moment: datetime, clock: Clock, scale: float) -> datetime:
+    """When the wall's clock will show that `clock`, which runs `scale` times as fast, has come to `moment`.
+
+    For whoever has no clock of ours: the database (`scheduled_at` of a job) and APScheduler.
+    """
+    return datetime.now(UTC) + (moment - clock.now()) / scale
 
 
 def blocking_sleep(seconds: float) -> None:

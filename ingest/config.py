@@ -7,10 +7,10 @@ only: a password in the file is refused, and no secret is ever printed. All prob
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -79,9 +79,51 @@ class PlanSettings(_Section):
 
 
 class ClockSettings(_Section):
-    """For runs against a simulator with the same `--time-scale`: how much faster than the wall the clock runs."""
+    """For runs against a simulator with the same `--time-scale`: how much faster than the wall the clock runs.
+
+    `since`: when it began to, showing the wall's time; without it, when the program starts. `shows` is what it showed then
+    instead. Programs that are given the same three have the same time.
+    """
 
     scale: float = Field(1.0, gt=0)
+    since: AwareDatetime | None = None
+    shows: AwareDatetime | None = None
+
+
+class WorkerSettings(_Section):
+    """How a worker shares out its time. Seconds of a slice are the clock's, those of a heartbeat the wall's."""
+
+    slice_seconds: float = Field(60.0, gt=0, description="a job gives way to others after so long")
+    slots: int = Field(12, ge=1, le=64, description="jobs for larger bars worked on at a time")
+    small_slots: int = Field(4, ge=1, le=16, description="jobs for bars of 30 s and less, which IB paces hardest")
+    heartbeat_seconds: float = Field(10.0, gt=0, description="after three without a sign a worker is taken for dead")
+    rounds: int = Field(5, ge=1, le=20, description="how often a job asks again for what could not be had")
+    first_wait_minutes: float = Field(15.0, gt=0, description="before the second round; doubled for each further one")
+    keep_days: float = Field(14.0, gt=0, description="how long ended jobs stay listed")
+
+
+class SchedulerSettings(_Section):
+    """`jobs` is the folder of job files; `poll_seconds` how often it is looked at."""
+
+    jobs: Path = Path("jobs")
+    poll_seconds: float = Field(5.0, gt=0)
+
+
+class HealthSettings(_Section):
+    """Where `ingest run`, `worker` and `scheduler` answer /health, /ready and /metrics; port 0: nowhere."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65_535)
+
+
+class NotifySettings(_Section):
+    """Who is told. `urls` are apprise's, one a line or separated by blanks; they hold secrets: environment only."""
+
+    urls: SecretStr = SecretStr("")
+    digest: bool = True
+    failures: bool = True
+    gateway: bool = True
+    stale_hours: float = Field(0.0, ge=0, description="tell when a universe is so far behind; 0: never")
 
 
 class Settings(BaseSettings):
@@ -93,9 +135,34 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=lambda: user_data_path("ingest"))
     gateway: GatewaySettings = GatewaySettings()
+    gateways: dict[str, GatewaySettings] = Field(default_factory=dict)
+    worker: WorkerSettings = WorkerSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    health: HealthSettings = HealthSettings()
+    notify: NotifySettings = NotifySettings()
     database: DatabaseSettings = DatabaseSettings()
     plan: PlanSettings = PlanSettings()
     clock: ClockSettings = ClockSettings()
+
+    @property
+    def gateway_names(self) -> tuple[str, ...]:
+        """The gateways that workers can be for: those of `[gateways]`, else the only one, called by its login."""
+        return tuple(self.gateways) or (self.gateway.login,)
+
+    def at(self, name: str) -> Self:
+        """These settings with `gateway` being the one of that name. Raises SettingsError where there is none.
+
+        What `[gateways.NAME]` leaves out is as in `[gateway]`, but for the login, which then is the name.
+        """
+        if name not in self.gateway_names:
+            known = ", ".join(self.gateway_names)
+            raise SettingsError(f"There is no gateway {name!r}; there is {known}.", hint="Add [gateways.NAME].")
+        if name not in self.gateways:
+            return self
+        own = self.gateways[name]
+        given = {key: getattr(own, key) for key in own.model_fields_set}
+        merged = self.gateway.model_dump() | {"login": name} | given
+        return self.model_copy(update={"gateway": GatewaySettings(**merged)})
 
     @classmethod
     def settings_customise_sources(
@@ -150,6 +217,11 @@ def _file(path: Path) -> dict[str, Any]:
 
 
 def _refuse_secret(path: Path, values: dict[str, Any]) -> None:
+    notify = values.get("notify")
+    if isinstance(notify, dict) and notify.get("urls"):
+        raise SettingsError(
+            f"{path}: notify.urls may hold secrets.", hint="Keep them out of files: set INGEST_NOTIFY_URLS instead."
+        )
     database = values.get("database")
     url = database.get("url", "") if isinstance(database, dict) else ""
     try:

@@ -23,7 +23,7 @@ from ingest.worker.run import Options, Run
 
 
 def clock_of(settings: Settings) -> Clock:
-    return SystemClock(settings.clock.scale)
+    return SystemClock(settings.clock.scale, settings.clock.shows, settings.clock.since)
 
 
 def gate_of(settings: Settings, clock: Clock) -> PacedGate:

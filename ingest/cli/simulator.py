@@ -17,6 +17,7 @@ def simulator(
     seed: Annotated[int, typer.Option(help="Seed of the synthetic market.")] = 1,
     time_scale: Annotated[float, typer.Option(help="How much faster than the wall its clock and pacing run.")] = 1.0,
     now: Annotated[str, typer.Option(help="Where its clock starts, e.g. 2024-06-03T15:00Z; default: now.")] = "",
+    since: Annotated[str, typer.Option(help="When (by the wall) its clock started; default: now.")] = "",
     max_server_version: Annotated[int, typer.Option(min=176, max=225, help="Newest protocol it speaks.")] = 225,
     faults: Annotated[Path | None, typer.Option(help="TOML file of faults to play.")] = None,
     pacing: Annotated[str, typer.Option(help="enforce (refuse with 162), apply (delay) or off.")] = "enforce",
@@ -49,7 +50,7 @@ def simulator(
             latency=Latency(base=latency),
             faults=load_script(faults) if faults else FaultScript(),
         )
-        clock = SimulatorClock(datetime.fromisoformat(now).timestamp() if now else None, time_scale)
+        clock = SimulatorClock(_moment(now), time_scale, _moment(since))
         world = open_market(market, seed)
     except (ValueError, OSError) as error:
         raise UsageError(f"{error}.") from None
@@ -59,3 +60,7 @@ def simulator(
         raise GatewayError(
             f"Cannot listen on {host}:{port}: {error.strerror or error}.", hint="Choose another --port, or 0."
         ) from None
+
+
+def _moment(text: str) -> float | None:
+    return datetime.fromisoformat(text).timestamp() if text else None

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, text
 from ingest.errors import SchemaMismatch
 from ingest.store import migrate
 from ingest.store.engine import create_engine
-from ingest.store.tables import metadata
+from ingest.store.queue_tables import metadata
 
 _DESCRIBED = text("""
     SELECT table_name::text, column_name::text,
@@ -62,8 +62,8 @@ def test_an_older_schema_is_sent_to_init(engine: Engine, monkeypatch: pytest.Mon
             return "9998"
 
         def walk_revisions(self) -> list[object]:
-            return [type("Script", (), {"revision": name}) for name in ("0001", "0002", "9998")]
+            return [type("Script", (), {"revision": name}) for name in ("0001", "0002", "0003", "9998")]
 
     monkeypatch.setattr(migrate, "_scripts", Scripts)
-    with pytest.raises(SchemaMismatch, match=r"has schema 0002, this program needs 9998. Run `ingest init`"):
+    with pytest.raises(SchemaMismatch, match=r"has schema 0003, this program needs 9998. Run `ingest init`"):
         migrate.check(engine)

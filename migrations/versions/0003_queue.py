@@ -1,0 +1,132 @@
+"""The queue (Procrastinate's own tables in a schema of their own), and what ours says around it: firings, wishes, workers.
+
+Procrastinate's schema is taken from the installed package, which is therefore pinned to one minor release. Its functions
+name its tables without a schema, so each is given a search path: they then work from any session.
+"""
+
+from alembic import op
+from procrastinate.schema import SchemaManager
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_FUNCTIONS_FIND_THEIR_TABLES = """
+DO $$
+DECLARE
+    found regprocedure;
+BEGIN
+    FOR found IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'ingest_queue'::regnamespace LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = ingest_queue, pg_temp', found);
+    END LOOP;
+END $$;
+"""
+
+# A job that goes back to its queue (a slice is over, its worker died, a pause ended) is announced like a new one;
+# Procrastinate announces only new ones and leaves the others to polling.
+_ANNOUNCED = """
+CREATE TRIGGER ingest_announce_again
+    AFTER UPDATE OF status, queue_name ON ingest_queue.procrastinate_jobs
+    FOR EACH ROW WHEN (
+        new.status = 'todo'::ingest_queue.procrastinate_job_status
+        AND (old.status <> new.status OR old.queue_name <> new.queue_name)
+    )
+    EXECUTE PROCEDURE ingest_queue.procrastinate_notify_queue_job_inserted_v1();
+"""
+
+# A claim asks, for each candidate, for jobs with its lock; Procrastinate has no index that begins with it.
+_INDEXED = """
+CREATE INDEX ingest_jobs_by_lock ON ingest_queue.procrastinate_jobs (lock, priority DESC, id)
+    WHERE status IN ('todo', 'doing');
+CREATE INDEX ingest_jobs_by_firing ON ingest_queue.procrastinate_jobs ((args ->> 'firing'))
+    WHERE status IN ('todo', 'doing');
+"""
+
+_OURS = """
+CREATE TABLE ingest.wishes (
+    name text NOT NULL,
+    path text NOT NULL,
+    document jsonb NOT NULL,
+    next_due timestamptz,
+    read_at timestamptz NOT NULL DEFAULT now(),
+    removed_at timestamptz,
+    CONSTRAINT wishes_pk PRIMARY KEY (name)
+);
+
+CREATE TABLE ingest.firings (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    wish text NOT NULL,
+    due_at timestamptz NOT NULL,
+    cause text NOT NULL,
+    document jsonb NOT NULL,
+    fired_at timestamptz NOT NULL DEFAULT now(),
+    expanded_at timestamptz,
+    unmet jsonb NOT NULL DEFAULT '[]',
+    ended_at timestamptz,
+    outcome jsonb,
+    CONSTRAINT firings_pk PRIMARY KEY (id),
+    CONSTRAINT firings_once UNIQUE (wish, due_at),
+    CONSTRAINT firings_cause CHECK (cause IN ('schedule', 'catch_up', 'by_hand'))
+);
+CREATE INDEX firings_open ON ingest.firings (id) WHERE ended_at IS NULL;
+
+CREATE TABLE ingest.wish_series (
+    wish text NOT NULL,
+    series_id integer NOT NULL,
+    CONSTRAINT wish_series_pk PRIMARY KEY (wish, series_id),
+    CONSTRAINT wish_series_series FOREIGN KEY (series_id) REFERENCES ingest.series (id)
+);
+
+CREATE TABLE ingest.job_progress (
+    job_id bigint NOT NULL,
+    gateway text NOT NULL DEFAULT '',
+    slices integer NOT NULL DEFAULT 0,
+    rounds integer NOT NULL DEFAULT 0,
+    settled integer NOT NULL DEFAULT 0,
+    remaining integer NOT NULL DEFAULT 0,
+    bars bigint NOT NULL DEFAULT 0,
+    tried jsonb NOT NULL DEFAULT '[]',
+    note text NOT NULL DEFAULT '',
+    started_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT job_progress_pk PRIMARY KEY (job_id)
+);
+
+CREATE TABLE ingest.pauses (
+    scope text NOT NULL,
+    name text NOT NULL DEFAULT '',
+    paused_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pauses_pk PRIMARY KEY (scope, name),
+    CONSTRAINT pauses_scope CHECK (scope IN ('all', 'gateway', 'universe'))
+);
+
+CREATE TABLE ingest.workers (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    gateway text NOT NULL,
+    login text NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    state text NOT NULL,
+    note text NOT NULL DEFAULT '',
+    running integer NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT workers_pk PRIMARY KEY (id)
+);
+"""
+
+
+def upgrade() -> None:
+    _run("CREATE SCHEMA ingest_queue")
+    _run("SET LOCAL search_path TO ingest_queue, pg_catalog")
+    _run(SchemaManager.get_schema())
+    _run("SET LOCAL search_path TO DEFAULT")
+    for each in (_FUNCTIONS_FIND_THEIR_TABLES, _ANNOUNCED, _INDEXED, _OURS):
+        _run(each)
+
+
+def _run(statements: str) -> None:
+    """As they stand: neither `:` nor `%` means anything."""
+    with op.get_bind().connection.cursor() as cursor:
+        cursor.execute(statements)
