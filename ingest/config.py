@@ -81,8 +81,8 @@ class PlanSettings(_Section):
 class ClockSettings(_Section):
     """For runs against a simulator with the same `--time-scale`: how much faster than the wall the clock runs.
 
-    `since`: when it began to, showing the wall's time; without it, when the program starts. `shows` is what it showed then
-    instead. Programs that are given the same three have the same time.
+    `since`: when it began to, showing the wall's time; without it, when the program starts. `shows` is what it showed
+    then instead. Programs that are given the same three have the same time.
     """
 
     scale: float = Field(1.0, gt=0)

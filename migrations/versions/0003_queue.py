@@ -1,7 +1,7 @@
-"""The queue (Procrastinate's own tables in a schema of their own), and what ours says around it: firings, wishes, workers.
+"""The queue: Procrastinate's own tables in a schema of their own, and ours around it (wishes, firings, workers, …).
 
-Procrastinate's schema is taken from the installed package, which is therefore pinned to one minor release. Its functions
-name its tables without a schema, so each is given a search path: they then work from any session.
+Procrastinate's schema is taken from the installed package, which is therefore pinned to one minor release. Its
+functions name its tables without a schema, so each is given a search path: they then work from any session.
 """
 
 from alembic import op
