@@ -55,13 +55,17 @@ class Ago:
 
 @dataclass(frozen=True, slots=True)
 class Universe:
-    """The instruments, as people write them. `sec_type`, `exchange`, `currency` count where a symbol names none."""
+    """The instruments, as people write them. `sec_type`, `exchange`, `currency` count where a symbol names none.
+
+    With a `name` they are those of a universe in the database, read when the job runs; `symbols` is empty here.
+    """
 
     symbols: tuple[str, ...]
     sec_type: str = ""
     exchange: str = ""
     currency: str = ""
     file: Path | None = None
+    name: str = ""
 
     def query(self, symbol: str) -> InstrumentQuery:
         """Raises ValueError for a text that names no instrument."""
