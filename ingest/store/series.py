@@ -87,6 +87,7 @@ def by_id(connection: Connection, series_id: int) -> SeriesRow | None:
 def listing(
     connection: Connection,
     *,
+    series_ids: Sequence[int] | None = None,
     instrument_ids: Sequence[int] | None = None,
     bar_size: BarSize | None = None,
     what: WhatToShow | None = None,
@@ -94,7 +95,7 @@ def listing(
     origin: Origin | None = None,
 ) -> tuple[SeriesRow, ...]:
     """Series by label, bar size and data type; None means any."""
-    query = _listed()
+    query = _listed() if series_ids is None else _listed().where(series_table.c.id.in_(series_ids))
     if instrument_ids is not None:
         query = query.where(series_table.c.instrument_id.in_(instrument_ids))
     chosen: dict[str, object] = {"what_to_show": what, "use_rth": use_rth, "origin": origin}
