@@ -1,0 +1,227 @@
+"""The queue as the database keeps it: put in, merged, paused, cancelled, retried, rescued."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from ingest.domain.job import Fill, JobProgress, JobState, Kind, Lane
+from ingest.store import job_listing, jobs
+from ingest.store.job_listing import listing
+from ingest.store.series import SeriesRow
+from tests import given
+
+JUNE = given.window("2024-06-01", "2024-07-01")
+JULY = given.window("2024-07-01", "2024-08-01")
+
+
+def fill(row: SeriesRow, **more: object) -> Fill:
+    return Fill(row.id, more.pop("windows", (JUNE,)), Lane.LARGE, **more)  # type: ignore[arg-type]
+
+
+def status(connection: Connection, job_id: int, value: str, worker: int | None = None) -> None:
+    connection.execute(
+        text("UPDATE ingest_queue.procrastinate_jobs SET status = CAST(:v AS ingest_queue.procrastinate_job_status)"
+             ", worker_id = :w WHERE id = :id"),
+        {"v": value, "id": job_id, "w": worker},
+    )  # fmt: skip
+
+
+def claim(connection: Connection, *lanes: Lane) -> int | None:
+    worker = connection.execute(text("SELECT ingest_queue.procrastinate_register_worker_v1()")).scalar_one()
+    claimed = text("SELECT id FROM ingest_queue.procrastinate_fetch_job_v2(CAST(:q AS varchar[]), :w)")
+    found: int | None = connection.execute(claimed, {"q": [lane.value for lane in lanes], "w": worker}).scalar_one()
+    return found
+
+
+def test_a_queued_job_is_listed_with_all_it_is_to_do(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        (queued,) = jobs.queue_fills(connection, [fill(series_row, wish="nightly", priority=5, firing=3, estimate=7)])
+    with engine.connect() as connection:
+        (job,) = listing(connection)
+    assert (job.id, job.kind, job.state, job.lane) == (queued.job_id, Kind.FILL, JobState.WAITING, Lane.LARGE)
+    assert (job.wish, job.priority, job.firing, job.estimate) == ("nightly", 5, 3, 7)
+    assert (job.series_id, job.windows, job.not_before) == (series_row.id, (JUNE,), None)
+    assert job.queued_at is not None
+    assert (job.started_at, job.ended_at) == (None, None)
+
+
+def test_a_second_job_for_a_series_widens_the_one_that_waits(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        (first,) = jobs.queue_fills(connection, [fill(series_row, priority=1, estimate=2)])
+    with engine.begin() as connection:
+        (second,) = jobs.queue_fills(connection, [fill(series_row, windows=(JULY,), priority=4, firing=9)])
+    assert (second.job_id, second.merged) == (first.job_id, True)
+    with engine.connect() as connection:
+        (job,) = listing(connection)
+    assert job.windows == (given.window("2024-06-01", "2024-08-01"),)
+    assert (job.priority, job.firing, job.estimate) == (4, 9, 2)
+
+
+def test_jobs_of_other_wishes_are_apart(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish="a"), fill(series_row, wish="b")])
+    assert len({each.job_id for each in made}) == 2
+
+
+def test_a_job_that_runs_is_not_widened_but_named(engine: Engine, series_row: SeriesRow) -> None:
+    """It may have made its last plan already; the new one finds in the ledger what was done."""
+    with engine.begin() as connection:
+        (first,) = jobs.queue_fills(connection, [fill(series_row)])
+        status(connection, first.job_id, "doing")
+        (second,) = jobs.queue_fills(connection, [fill(series_row)])
+    assert second.job_id != first.job_id
+    assert (second.merged, second.running) == (False, (first.job_id,))
+
+
+def test_one_series_is_claimed_once_and_the_urgent_job_first(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish="slow"), fill(series_row, wish="night", priority=9)])
+    with engine.begin() as connection:
+        assert claim(connection, Lane.LARGE) == made[1].job_id
+        assert claim(connection, Lane.LARGE) is None
+
+
+def test_lanes_are_claimed_apart(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        (queued,) = jobs.queue_fills(connection, [Fill(series_row.id, (JUNE,), Lane.SMALL)])
+        assert claim(connection, Lane.LARGE, Lane.CONTROL) is None
+        assert claim(connection, Lane.SMALL) == queued.job_id
+
+
+def test_a_paused_universe_waits_apart_and_comes_back_to_its_lane(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        (queued,) = jobs.queue_fills(connection, [fill(series_row, wish="night")])
+        assert jobs.pause(connection, "universe", "night") == 1
+        later = jobs.queue_expansion(connection, "night", 1, 0)
+        jobs.queue_conclusion(connection, "night", 1, 0)
+    with engine.begin() as connection:
+        assert [job.id for job in listing(connection, states=[JobState.PAUSED])] == [queued.job_id, later]
+        assert [job.kind for job in listing(connection, states=[JobState.WAITING])] == [Kind.CONCLUDE]
+        assert claim(connection, Lane.LARGE) is None
+        assert jobs.resume(connection, "universe", "night") == (True, 2)
+        assert jobs.resume(connection, "universe", "night") == (False, 0)
+        assert claim(connection, Lane.LARGE) == queued.job_id
+
+
+def test_a_named_universe_pauses_every_wish_of_it(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("""INSERT INTO ingest.wishes (name, path, document)
+                    VALUES ('night', 'a.toml', '{"universe": {"name": "us"}}')""")
+        )
+        jobs.queue_fills(connection, [fill(series_row, wish="night"), fill(series_row, wish="other")])
+        assert jobs.pause(connection, "universe", "us") == 1
+        jobs.queue_fills(connection, [fill(series_row, wish="night", retry_failed=True)])
+        assert [job.wish for job in listing(connection, states=[JobState.PAUSED])] == ["night", "night"]
+        assert jobs.pauses(connection) == {("universe", "us")}
+        assert jobs.resume(connection, "universe", "us") == (True, 2)
+
+
+def test_cancelling_stops_what_waits_and_asks_what_runs(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish=wish) for wish in "abc"])
+        waits, runs, ended = (each.job_id for each in made)
+        status(connection, runs, "doing")
+        status(connection, ended, "succeeded")
+        assert jobs.cancel(connection, [waits, runs, ended, 999]) == (waits, runs)
+    with engine.connect() as connection:
+        found = {job.id: job for job in listing(connection)}
+    assert found[waits].state is JobState.CANCELLED
+    assert (found[runs].state, found[runs].cancelling) == (JobState.RUNNING, True)
+
+
+def test_ended_jobs_are_tried_again_from_their_first_round(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish=wish) for wish in "abc"])
+        failed, cancelled, done = (each.job_id for each in made)
+        noted = JobProgress("main", 3, 2, 10, 4, 500, (("a", "b", "c", "d"),), "timed out")
+        job_listing.save_progress(connection, failed, noted)
+        for job_id, value in ((failed, "failed"), (cancelled, "cancelled"), (done, "succeeded")):
+            if value != "cancelled":
+                status(connection, job_id, "doing")
+            status(connection, job_id, value)
+        again = jobs.retry(connection, [failed, cancelled, done], retry_failed=True)
+    assert again.keys() == {failed, cancelled}
+    assert again[failed] == failed
+    with engine.connect() as connection:
+        waiting = listing(connection, states=[JobState.WAITING])
+        assert job_listing.read_progress(connection, failed) == JobProgress("main", 3, 0, 10, 4, 500)
+    assert {job.id for job in waiting} == set(again.values())
+    assert all(job.retry_failed and job.windows == (JUNE,) for job in waiting)
+
+
+def test_jobs_of_a_silent_worker_are_given_back_once(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish=wish) for wish in "ab"])
+        register = text("SELECT ingest_queue.procrastinate_register_worker_v1()")
+        silent, alive = (connection.execute(register).scalar_one() for _ in range(2))
+        connection.execute(
+            text("UPDATE ingest_queue.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+                 " WHERE id = :id"), {"id": silent},
+        )  # fmt: skip
+        connection.execute(text("UPDATE ingest_queue.procrastinate_jobs SET lock = id::text"))
+        status(connection, made[0].job_id, "doing", silent)
+        status(connection, made[1].job_id, "doing", alive)
+    with engine.begin() as one, engine.begin() as other:
+        assert jobs.rescue(one, 30) == (made[0].job_id,)
+        assert jobs.rescue(other, 30) == ()
+    with engine.connect() as connection:
+        assert {job.id: job.state for job in listing(connection)} == {
+            made[0].job_id: JobState.WAITING,
+            made[1].job_id: JobState.RUNNING,
+        }
+
+
+def test_old_jobs_are_forgotten_and_what_was_noted_of_them(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish=wish) for wish in "ab"])
+        status(connection, made[0].job_id, "succeeded")
+        job_listing.save_progress(connection, made[0].job_id, JobProgress("main", 1))
+        assert jobs.prune(connection, 1) == 0
+        connection.execute(text("UPDATE ingest_queue.procrastinate_events SET at = at - interval '2 days'"))
+        assert jobs.prune(connection, 1) == 1
+        assert [job.id for job in listing(connection)] == [made[1].job_id]
+        assert job_listing.read_progress(connection, made[0].job_id) == JobProgress()
+
+
+def test_what_is_queued_is_counted_with_its_requests(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish=wish, estimate=5) for wish in "abc"])
+        jobs.pause(connection, "universe", "c")
+        status(connection, made[0].job_id, "doing")
+        job_listing.save_progress(connection, made[0].job_id, JobProgress("main", 1, remaining=3))
+        found = {(each.lane, each.state): (each.jobs, each.requests) for each in job_listing.depth(connection)}
+    assert found == {
+        (Lane.LARGE, JobState.RUNNING): (1, 3),
+        (Lane.LARGE, JobState.WAITING): (1, 5),
+        (Lane.LARGE, JobState.PAUSED): (1, 5),
+    }
+
+
+def test_a_job_for_later_says_when(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        jobs.queue_fills(connection, [fill(series_row)])
+        connection.execute(text("UPDATE ingest_queue.procrastinate_jobs SET scheduled_at = now() + interval '1 hour'"))
+        (job,) = listing(connection)
+    assert job.not_before is not None
+    assert job.queued_at is not None
+    assert job.not_before - job.queued_at > timedelta(minutes=59)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_running_jobs_are_listed_first_then_those_to_come_then_the_last_ended(
+    engine: Engine, series_row: SeriesRow, limit: int
+) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(
+            connection,
+            [fill(series_row, wish=wish, priority=place) for place, wish in enumerate("abcde")],
+        )
+        ids = [each.job_id for each in made]
+        status(connection, ids[0], "doing")
+        status(connection, ids[3], "succeeded")
+        status(connection, ids[4], "cancelled")
+        order = [ids[0], ids[2], ids[1], ids[4], ids[3]]
+        assert [job.id for job in listing(connection)] == order
+        assert [job.id for job in listing(connection, limit=limit)] == order[:limit]
