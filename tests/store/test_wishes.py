@@ -1,12 +1,15 @@
 """Wishes as last read: removed ones stay, and come back; the series of a wish are those of its last expansion."""
 
+import hypothesis
 from sqlalchemy import Engine
 
 from ingest.domain.bar_size import BarSize
 from ingest.domain.series import Origin
 from ingest.store import series, wishes
+from ingest.wishes import Job, document_of, job_of
 from tests import given
 from tests.given import at
+from tests.unit.wishes.generated import jobs
 
 DOCUMENT = {"name": "nightly", "priority": 50}
 DUE, LATER = at("2024-01-02 21:45"), at("2024-01-03 21:45")
@@ -73,3 +76,15 @@ def test_the_series_of_a_wish_are_those_it_was_last_given(engine: Engine) -> Non
         wishes.put_series(connection, "nightly", [])
         assert wishes.series_of(connection, "nightly") == ()
         assert wishes.series_of(connection, "other") == (future,)
+
+
+@hypothesis.settings(
+    max_examples=50, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+)
+@hypothesis.given(jobs)
+def test_any_job_comes_back_from_the_database_as_it_went(engine: Engine, job: Job) -> None:
+    with engine.begin() as connection:
+        wishes.save(connection, "any", str(job.path), document_of(job), None)
+        kept = wishes.by_name(connection, "any")
+        assert kept is not None
+        assert job_of(kept.document) == job
