@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from ingest.app.resolving import queries_of, resolve
+from ingest.app.resolving import queries_of, resolve_all
 from ingest.calendars import calendar_of
 from ingest.clock import Clock
 from ingest.domain.bar_size import BarSize
@@ -62,8 +62,8 @@ def order_of(series: Series, start: Edge, end: Edge | None, clock: Clock) -> Ord
 
 
 async def orders_of(gateway: Gateway, engine: Engine, wanted: Wanted, clock: Clock) -> list[Order]:
-    """Resolve every symbol, then one order for each symbol and bar size."""
-    found = [await resolve(gateway, engine, query) for query in wanted.queries()]
+    """Resolve every symbol, then one order for each instrument and bar size."""
+    found = [one for query in wanted.queries() for one in await resolve_all(gateway, engine, query, clock)]
     return [
         order_of(
             series_of(instrument, size, wanted.what, outside_rth=wanted.outside_rth), wanted.start, wanted.end, clock

@@ -8,7 +8,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ingest.app.connecting import clock_of, open_gateway
+from ingest.clock import Clock
 from ingest.config import Settings
+from ingest.domain.chain import Product, products, unexpired
 from ingest.domain.instrument import Instrument, InstrumentQuery
 from ingest.domain.series import Origin
 from ingest.errors import AmbiguousInstrument, RequestRefused, UnknownInstrument, UsageError
@@ -53,8 +55,9 @@ def queries_in(file: Path) -> tuple[InstrumentQuery, ...]:
 
 async def add_instruments(settings: Settings, engine: Engine, queries: Sequence[InstrumentQuery]) -> list[Instrument]:
     """Resolve and keep them; what resolves before an error stays kept."""
-    async with open_gateway(settings, clock_of(settings)) as gateway:
-        return [await resolve(gateway, engine, query) for query in queries]
+    clock = clock_of(settings)
+    async with open_gateway(settings, clock) as gateway:
+        return [one for query in queries for one in await resolve_all(gateway, engine, query, clock)]
 
 
 async def search_symbols(settings: Settings, pattern: str) -> tuple[SymbolMatch, ...]:
@@ -64,6 +67,8 @@ async def search_symbols(settings: Settings, pattern: str) -> tuple[SymbolMatch,
 
 def known_instrument(engine: Engine, query: InstrumentQuery, origin: Origin | None) -> InstrumentRow | None:
     """The one instrument in the database that the query can mean, None where there is none or more than one."""
+    if query.front:
+        return None  # which ones are in front is IB's to say
     if query.sec_type in ("FUT", "OPT") and not (query.local_symbol or query.con_id or len(query.expiry) == 8):
         return None  # a root names many contracts, even where only one is known here
     with engine.connect() as connection:
@@ -72,8 +77,26 @@ def known_instrument(engine: Engine, query: InstrumentQuery, origin: Origin | No
     return fitting[0] if len(fitting) == 1 else None
 
 
+async def resolve_all(gateway: Gateway, engine: Engine, query: InstrumentQuery, clock: Clock) -> tuple[Instrument, ...]:
+    """What a query means today: one instrument, or the expiries of a chain, the nearest first.
+
+    A chain is always asked of IB: what is in front changes with time. Fewer than wanted come where IB lists fewer.
+    Raises what `resolve` raises; a chain is ambiguous where one symbol means several products.
+    """
+    if not query.front:
+        return (await resolve(gateway, engine, query),)
+    found = unexpired(await gateway.contract_details(query), clock.now())
+    if not found:
+        raise UnknownInstrument(f"IB lists no future for {query}.", hint=await _similar(gateway, query))
+    if len(several := products(found)) > 1:
+        raise AmbiguousInstrument(str(query), [_written(one, query) for one in several])
+    chosen = found[: query.front]
+    await asyncio.to_thread(_save, engine, chosen, gateway.origin)
+    return chosen
+
+
 async def resolve(gateway: Gateway, engine: Engine, query: InstrumentQuery) -> Instrument:
-    """The instrument a query means: from the database when it is known there, else from IB's contract details.
+    """The one instrument a query means: from the database when it is known there, else from IB's contract details.
 
     Raises UnknownInstrument (naming what IB has that is similar) or AmbiguousInstrument (naming the candidates).
     """
@@ -85,7 +108,7 @@ async def resolve(gateway: Gateway, engine: Engine, query: InstrumentQuery) -> I
         raise UnknownInstrument(f"IB knows no contract for {query}.", hint=await _similar(gateway, query))
     if len(found) > 1:
         raise AmbiguousInstrument(str(query), [describe(one) for one in found])
-    await asyncio.to_thread(_save, engine, found[0], gateway.origin)
+    await asyncio.to_thread(_save, engine, found, gateway.origin)
     return found[0]
 
 
@@ -97,9 +120,16 @@ def describe(instrument: Instrument) -> str:
     return " ".join(parts) + f" con_id:{instrument.con_id}"
 
 
-def _save(engine: Engine, instrument: Instrument, origin: Origin) -> None:
+def _written(product: Product, query: InstrumentQuery) -> str:
+    """A chain of this product as one writes it, and what tells it apart."""
+    text = f"{product.symbol}:FUT:front{query.front}:{product.trading_class}@{product.exchange}"
+    return f"{text} in {product.currency}, multiplier {product.multiplier}"
+
+
+def _save(engine: Engine, found: Sequence[Instrument], origin: Origin) -> None:
     with engine.begin() as connection:
-        instruments.save(connection, instrument, origin)
+        for instrument in found:
+            instruments.save(connection, instrument, origin)
 
 
 def _name(query: InstrumentQuery) -> str:
@@ -117,6 +147,7 @@ def _fits(instrument: Instrument, query: InstrumentQuery) -> bool:
         and instrument.expiry.startswith(query.expiry)
         and query.strike in (None, instrument.strike)
         and query.right in ("", instrument.right)
+        and query.trading_class in ("", instrument.trading_class)
     )
 
 

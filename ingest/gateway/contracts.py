@@ -48,6 +48,7 @@ def query_contract(query: InstrumentQuery) -> Any:
     contract.lastTradeDateOrContractMonth = query.expiry
     contract.right = query.right
     contract.multiplier = query.multiplier
+    contract.tradingClass = query.trading_class
     if query.strike is not None:
         contract.strike = query.strike
     return contract

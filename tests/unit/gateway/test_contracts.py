@@ -18,6 +18,7 @@ from tests.gateway.captures import text_payload
         ("BTC:CRYPTO", {"secType": "CRYPTO", "exchange": "PAXOS"}),
         ("ESZ6", {"secType": "FUT", "localSymbol": "ESZ6", "symbol": "", "exchange": "", "includeExpired": True}),
         ("ES:FUT:202612", {"symbol": "ES", "lastTradeDateOrContractMonth": "202612", "includeExpired": True}),
+        ("SI:FUT:front2:SIL", {"symbol": "SI", "tradingClass": "SIL", "lastTradeDateOrContractMonth": ""}),
         ("ES:CONTFUT", {"secType": "CONTFUT", "exchange": "", "includeExpired": False}),
         ("SPX:IND", {"secType": "IND", "exchange": ""}),
         ("con_id:265598", {"conId": 265598, "secType": "", "symbol": "", "exchange": ""}),
