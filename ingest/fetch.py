@@ -147,9 +147,11 @@ class _Course:
     """How one request has fared so far: tenacity's questions, answered by `decide`."""
 
     policy: RetryPolicy
+    haste: asyncio.Event
     tally: Tally = field(default_factory=Tally)
     pause: timedelta | None = None
     record: RequestRecord | None = None
+    error: BaseException | None = None
 
     def has_failed(self, state: RetryCallState) -> bool:
         """Whether the attempt failed; if so, the next pause is decided and its record, or the last one, kept."""
@@ -158,11 +160,11 @@ class _Course:
             return False
         if isinstance(error, RequestError | GatewayLost):
             self.record = error.record = error.record if isinstance(error.record, RequestRecord) else self.record
-        self.pause = decide(self.policy, self.tally, error)
+        self.pause, self.error = decide(self.policy, self.tally, error), error
         return True
 
     def is_over(self, _state: RetryCallState) -> bool:
-        return self.pause is None
+        return self.pause is None or self.haste.is_set()
 
     def wait_seconds(self, _state: RetryCallState) -> float:
         return self.pause.total_seconds() if self.pause is not None else 0.0
@@ -170,19 +172,23 @@ class _Course:
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Fetches through one gateway (which keeps to the login's pacing by itself)."""
+    """Fetches through one gateway (which keeps to the login's pacing by itself).
+
+    Once `haste` is set no request is tried again: what it came to last is what it comes to.
+    """
 
     source: HistorySource
     clock: Clock
     policy: RetryPolicy
     deadline_seconds: float
     breaker: Breaker = field(default_factory=Breaker)
+    haste: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def fetch(self, request: HistoricalRequest, window: Window) -> HistoricalAnswer:
         """A clean answer. Raises the last error when no further attempt is allowed, GatewayGone when there is no
         gateway any more; either carries the record of the last attempt that was sent."""
-        course = _Course(self.policy)
+        course = _Course(self.policy, self.haste)
 
         def tell(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
@@ -194,15 +200,27 @@ class Fetcher:
             retry=course.has_failed,
             stop=course.is_over,
             wait=course.wait_seconds,
-            sleep=self.clock.sleep,
+            sleep=self._pause,
             before_sleep=tell,
             reraise=True,
         )
         async for attempt in retrying:
             with attempt:
+                if course.error is not None and self.haste.is_set():
+                    raise course.error
                 async with self._turn(course.tally):
                     return await self._once(request, window)
         raise IngestError(f"{request}: no attempt was made.")
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but no longer than there is no haste."""
+        sleeping = asyncio.ensure_future(self.clock.sleep(seconds))
+        hurrying = asyncio.ensure_future(self.haste.wait())
+        try:
+            await asyncio.wait([sleeping, hurrying], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            hurrying.cancel()
 
     @asynccontextmanager
     async def _turn(self, tally: Tally) -> AsyncIterator[None]:

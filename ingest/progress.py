@@ -53,7 +53,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class SeriesReport:
-    """How one series stands against its wish when the run ends."""
+    """How one series stands against its wish when the run ends. `refused` is the time that IB refused for good."""
 
     series: Series
     series_id: int
@@ -64,6 +64,13 @@ class SeriesReport:
     bars: int
     revised: int
     quarantined: int
+    refused: timedelta = timedelta(0)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether all that is not settled was refused for good, so that asking again is pointless."""
+        lacking = total(window for _, _, window in self.problems)
+        return not self.unknown and bool(lacking) and lacking == self.refused
 
     @property
     def is_complete(self) -> bool:
@@ -107,4 +114,5 @@ def report_of(progress: SeriesProgress, series_id: int, wish: Windows, due: Wind
         progress.bars,
         progress.revised,
         progress.quarantined,
+        total(intersect(due, [entry.window for entry in ledger if entry.permanent])),
     )

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from ingest.errors import DatabaseError, SettingsError
 from ingest.store.failure import redacted, translate
 
-__all__ = ["create_engine", "offers_timescale", "parse_url", "redacted"]
+__all__ = ["answers", "create_engine", "offers_timescale", "parse_url", "redacted"]
 
 _OLDEST_SERVER = 150_000  # PostgreSQL 15: MERGE-era planner, multiranges since 14, UNIQUE NULLS NOT DISTINCT
 _CONNECT_SECONDS = 10
@@ -67,6 +67,15 @@ def offers_timescale(connection: Connection) -> bool:
     """Whether the server has TimescaleDB, installed in this database or ready to be."""
     found = connection.execute(text("SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'"))
     return bool(found.scalar())
+
+
+def answers(connection: Connection) -> bool:
+    """Whether the session behind a connection is still there."""
+    try:
+        connection.execute(text("SELECT"))
+    except DatabaseError:
+        return False
+    return not connection.invalidated
 
 
 def _application_name(purpose: str) -> str:

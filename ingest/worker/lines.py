@@ -18,7 +18,7 @@ from ingest.plan.spans import Spans
 from ingest.store import heads, instruments, ledger
 from ingest.store import series as series_store
 from ingest.store.series import SeriesRow
-from ingest.worker.locking import Locks
+from ingest.worker.locking import LockKeeper
 
 Shape = tuple[str, str, Window]
 
@@ -83,7 +83,7 @@ def shape_of(planned: PlannedRequest) -> Shape:
     return planned.request.end_text, str(planned.request.duration), planned.chunk.window
 
 
-def open_lines(engine: Engine, locks: Locks, orders: Sequence[Order], origin: Origin) -> list[Line]:
+def open_lines(engine: Engine, locks: LockKeeper, orders: Sequence[Order], origin: Origin) -> list[Line]:
     """Make sure of the series' rows and take their locks. Raises SeriesBusy naming who has one."""
     with engine.begin() as connection:
         rows = [(series_store.ensure(connection, order.series, origin), order.wish) for order in orders]

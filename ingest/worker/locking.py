@@ -1,21 +1,36 @@
 """The locks that keep two runs off one series, on a connection of their own that can be lost and replaced.
 
 They are advisory locks of a session in autocommit: they hold no transaction open and end with the session, so a killed
-run leaves none behind.
+run leaves none behind. `Locks` is one run's; `SharedLocks` is one connection for all that a worker does at a time.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection, Engine
 
-from ingest.errors import DatabaseError, SeriesBusy
+from ingest.errors import DatabaseError, DatabaseUnreachable, SeriesBusy
 from ingest.store import series as series_store
-from ingest.store.series import SeriesRow
+from ingest.store.engine import answers
+from ingest.store.series import LockHolder, SeriesRow
 
 log = structlog.get_logger()
+
+
+class LockKeeper(Protocol):
+    """What a run needs of its locks."""
+
+    def take(self, row: SeriesRow) -> None:
+        """Raises SeriesBusy, naming who has it."""
+        ...
+
+    def retake(self) -> None:
+        """After an outage: the old session's locks are gone. Raises SeriesBusy when somebody else was faster."""
+        ...
 
 
 @dataclass(slots=True)
@@ -36,18 +51,37 @@ class Locks:
             locks.release()
 
     def take(self, row: SeriesRow) -> None:
-        """Raises SeriesBusy, naming who has it."""
-        holder = series_store.try_lock(self._open(), row.id)
+        holder = self.try_take(row)
         if holder is not None:
-            raise SeriesBusy(f"{row} is being filled by another run ({holder}).", hint="Wait for it, or stop it.")
-        self.rows.append(row)
+            raise _busy(row, holder)
+
+    def try_take(self, row: SeriesRow) -> LockHolder | None:
+        """None: it is ours; else who has it."""
+        holder = series_store.try_lock(self._open(), row.id)
+        if holder is None:
+            self.rows.append(row)
+        return holder
+
+    def give_back(self, row: SeriesRow) -> None:
+        """One of them. Where the session was lost it is free already."""
+        self.rows.remove(row)
+        if self._session is not None:
+            try:
+                series_store.unlock(self._session, row.id)
+            except DatabaseError as error:
+                log.debug("lock_session_lost", why=error.message)
 
     def retake(self) -> None:
-        """After an outage: the old session's locks are gone. Raises SeriesBusy when somebody else was faster."""
         rows, self.rows = self.rows, []
         self._drop()
         for row in rows:
             self.take(row)
+
+    def reopen(self) -> list[SeriesRow]:
+        """After an outage: take again what can be had, and give what could not."""
+        rows, self.rows = self.rows, []
+        self._drop()
+        return [row for row in rows if self.try_take(row) is not None]
 
     def release(self) -> None:
         """Give all back. Where the database is away there is nothing left to give back."""
@@ -59,6 +93,11 @@ class Locks:
             self._session = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         return self._session
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the session has ended by itself."""
+        return self._session is not None and not answers(self._session)
+
     def _drop(self) -> None:
         session, self._session = self._session, None
         if session is None:
@@ -68,3 +107,78 @@ class Locks:
             session.close()
         except DatabaseError as error:
             log.debug("lock_session_lost", why=error.message)
+
+
+class SharedLocks:
+    """One session's locks for many runs at a time, each of which sees only its own. Threads may share it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._locks = Locks(engine)
+        self._lost: set[int] = set()
+        self._mutex = threading.Lock()
+
+    @contextmanager
+    def share(self, _engine: Engine) -> Iterator["Share"]:
+        """A run's part, given back at the end."""
+        part = Share(self)
+        try:
+            yield part
+        finally:
+            part.release()
+
+    def close(self) -> None:
+        with self._mutex:
+            self._locks.release()
+
+    def take(self, row: SeriesRow) -> None:
+        with self._mutex:
+            if any(row.id == own.id for own in self._locks.rows):  # a session may lock twice what it holds
+                raise SeriesBusy(f"{row} is being filled by this worker already.", hint="Wait for it.")
+            try:
+                holder = self._locks.try_take(row)
+            except DatabaseUnreachable:
+                self._reopen()
+                raise
+        if holder is not None:
+            raise _busy(row, holder)
+
+    def give_back(self, row: SeriesRow) -> None:
+        with self._mutex:
+            self._lost.discard(row.id)
+            if row in self._locks.rows:
+                self._locks.give_back(row)
+
+    def renew(self, rows: list[SeriesRow]) -> None:
+        """After an outage, for one run's rows; the first to come renews for all. Raises SeriesBusy."""
+        with self._mutex:
+            if self._locks.is_lost:
+                self._reopen()
+            lost = [row for row in rows if row.id in self._lost]
+        if lost:
+            raise SeriesBusy(f"{lost[0]} was taken over while the database was away.", hint="Nothing needs doing.")
+
+    def _reopen(self) -> None:
+        self._lost |= {row.id for row in self._locks.reopen()}
+
+
+class Share:
+    """A run's part of `SharedLocks`."""
+
+    def __init__(self, locks: SharedLocks) -> None:
+        self._locks = locks
+        self._rows: list[SeriesRow] = []
+
+    def take(self, row: SeriesRow) -> None:
+        self._locks.take(row)
+        self._rows.append(row)
+
+    def retake(self) -> None:
+        self._locks.renew(self._rows)
+
+    def release(self) -> None:
+        while self._rows:
+            self._locks.give_back(self._rows.pop())
+
+
+def _busy(row: SeriesRow, holder: LockHolder) -> SeriesBusy:
+    return SeriesBusy(f"{row} is being filled by another run ({holder}).", hint="Wait for it, or stop it.")

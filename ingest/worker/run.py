@@ -6,11 +6,12 @@ the next look plans anew from there, so that a run can be stopped, killed or rep
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -19,7 +20,7 @@ from ingest.clock import Clock
 from ingest.domain.answer import GatewayLogin, RequestRecord
 from ingest.domain.ledger import Entry
 from ingest.domain.series import Series
-from ingest.errors import GatewayGone, GatewayLost, IngestError, RequestError, RequestRefused
+from ingest.errors import GatewayGone, GatewayLost, IngestError, PacingViolation, RequestError, RequestRefused
 from ingest.fetch import Fetcher
 from ingest.gateway.client import HeadAnswer
 from ingest.plan.planner import PlannedRequest, SeriesPlan
@@ -28,13 +29,15 @@ from ingest.plan.spans import Spans
 from ingest.progress import Progress, RunReport, SeriesProgress, SeriesReport, report_of
 from ingest.store import heads, ledger, requests
 from ingest.validate.verdict import failed
-from ingest.worker.lines import Line, Order, open_lines, plan_line, shape_of
+from ingest.worker.lines import Line, Order, Shape, open_lines, plan_line, shape_of
 from ingest.worker.loading import Loader
-from ingest.worker.locking import Locks
+from ingest.worker.locking import LockKeeper, Locks
 from ingest.worker.patience import Patience
 from ingest.worker.settling import asks_for_less, gives_up_series, settle_answer, settle_error
 
 log = structlog.get_logger()
+T = TypeVar("T")
+LockSource = Callable[[Engine], AbstractContextManager[LockKeeper]]
 
 #: A head timestamp costs one of sixty small requests in ten minutes: it is asked ahead only where it can save some.
 HEAD_WORTH_REQUESTS = 5
@@ -55,16 +58,25 @@ class Heads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`retry_failed`: ask again for what IB refused for good."""
+    """`retry_failed`: ask again for what IB refused for good. `head_seconds`: how long to wait for a head timestamp."""
 
     spans: Spans = field(default_factory=Spans)
     concurrency: int = 8
     retry_failed: bool = False
+    head_seconds: float = 86_400.0
+
+
+def _always(_planned: PlannedRequest) -> bool:
+    return True
 
 
 @dataclass(slots=True)
 class Run:
-    """One run over a set of orders. `stop()` ends it in order; `progress` can be watched meanwhile."""
+    """One run over a set of orders. `stop()` ends it in order; `progress` can be watched meanwhile.
+
+    `give_way()` ends it without losing what is on the wire, which `was_sent` must then know; what only waits for its
+    turn is left for a later run, as `left_over` says.
+    """
 
     engine: Engine
     source: Heads
@@ -72,10 +84,14 @@ class Run:
     clock: Clock
     progress: Progress
     options: Options = field(default_factory=Options)
+    locking: LockSource = Locks.on
+    was_sent: Callable[[PlannedRequest], bool] = _always
     _lines: list[Line] = field(default_factory=list)
     _queue: deque[tuple[Line, PlannedRequest]] = field(default_factory=deque)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _lost: GatewayGone | None = None
+    _way: asyncio.Event = field(default_factory=asyncio.Event)
+    _asking: dict["asyncio.Task[None]", PlannedRequest] = field(default_factory=dict)
     _patience: Patience = field(init=False)
     _as_of: datetime = field(init=False)
 
@@ -88,15 +104,40 @@ class Run:
         """Send nothing more; what is on the wire is cancelled, what has come is committed."""
         self._stopped.set()
 
-    async def complete(self, orders: Sequence[Order]) -> RunReport:
-        """Do what can be done. Raises SeriesBusy, GatewayGone, DatabaseError; the ledger is right in any case."""
-        with Locks.on(self.engine) as locks:
+    def give_way(self) -> None:
+        """Ask for nothing more and repeat nothing; wait for what is on the wire, and commit it."""
+        self._way.set()
+        self.fetcher.haste.set()
+        for asker, planned in self._asking.items():
+            if not self.was_sent(planned):
+                asker.cancel()
+
+    @property
+    def gave_way(self) -> bool:
+        return self._way.is_set()
+
+    def tried(self) -> frozenset[Shape]:
+        """The shapes of all requests that this run or those before it have made."""
+        return frozenset(chain.from_iterable(line.tried for line in self._lines))
+
+    async def left_over(self) -> int:
+        """How many requests a run that gave way would still have made."""
+        plans = await self._patience.call(self._plan_all)
+        return sum(len(line.fresh(plan)) for line, plan in plans)
+
+    async def complete(self, orders: Sequence[Order], tried: Iterable[Shape] = ()) -> RunReport:
+        """Do what can be done, but for requests of shapes that were `tried`.
+
+        Raises SeriesBusy, GatewayGone, DatabaseError; the ledger is right in any case.
+        """
+        with self.locking(self.engine) as locks:
             self._patience.on_return = locks.retake
             self._as_of = min(self._as_of, await self._gateways_time())
             origin = self.source.login.origin
             self._lines = await self._patience.call(open_lines, self.engine, locks, orders, origin)
             for line in self._lines:
                 self.progress.series[line.row.id] = SeriesProgress(line.series)
+                line.tried |= set(tried)
             await self._until_done()
             if self._lost is not None:
                 raise self._lost
@@ -104,11 +145,15 @@ class Run:
 
     async def _until_done(self) -> None:
         await self._ask_heads(await self._patience.call(self._plan_all))
-        while not self._stopped.is_set() and self._lost is None:
+        while not self._has_ended:
             work = self._enqueue(await self._patience.call(self._plan_all))
             if not work:
                 return
             await self._work()
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._stopped.is_set() or self.gave_way or self._lost is not None
 
     async def _gateways_time(self) -> datetime:
         """IB's idea of now. Where ours is ahead, what we take for past may not have happened: it would seem empty."""
@@ -158,12 +203,27 @@ class Run:
             return
         line.head_asked = True
         try:
-            answer = await self.source.head_timestamp(line.series)
+            answer = await self._while_patient(self.source.head_timestamp(line.series))
         except (RequestError, GatewayLost) as error:
             log.warning("head_timestamp_unknown", series=str(line.series), reason=str(error))
             return
+        if answer is None:
+            return
         line.head = answer.head
         await self._patience.call(self._keep_head, line, answer)
+
+    async def _while_patient(self, asking: Awaitable[T]) -> T | None:
+        """What it gives; None when the run gives way before, or it takes too long to come by a small request."""
+        main, way = asyncio.ensure_future(asking), asyncio.ensure_future(self._way.wait())
+        try:
+            with suppress(TimeoutError):
+                async with self.clock.deadline(self.options.head_seconds):
+                    await asyncio.wait([main, way], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            way.cancel()
+            main.cancel()
+            await asyncio.gather(main, return_exceptions=True)
+        return None if main.cancelled() else main.result()
 
     def _keep_head(self, line: Line, answer: HeadAnswer) -> None:
         with self.engine.begin() as connection:
@@ -185,6 +245,8 @@ class Run:
             for asker in askers:
                 asker.cancel()
             await asyncio.gather(*askers, return_exceptions=True)
+            for line, planned in self._queue:  # empty, but for a run that gave way or was stopped
+                line.tried.discard(shape_of(planned))
             await loader.finish()
             await draining
 
@@ -204,14 +266,29 @@ class Run:
             await asyncio.gather(main, return_exceptions=True)
 
     async def _ask(self, loader: Loader) -> None:
-        while self._queue and self._lost is None:
+        while self._queue and self._lost is None and not self.gave_way:
             line, planned = self._queue.popleft()
             if self._is_ruled_out(line, planned):
                 self.progress.series[line.row.id].settled += 1
                 continue
             if line.expects_refusal(planned) and self._split(line, planned):
                 continue
-            await self._one(loader, line, planned)
+            await self._unless_giving_way(self._one(loader, line, planned), line, planned)
+
+    async def _unless_giving_way(self, asking: Coroutine[Any, Any, None], line: Line, planned: PlannedRequest) -> None:
+        """Await it; one that was called off before it was sent counts as not tried."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._asking[task] = planned
+        try:
+            await asking
+        except asyncio.CancelledError:
+            if not self.gave_way or self._stopped.is_set() or self.was_sent(planned):
+                raise
+            task.uncancel()
+            line.tried.discard(shape_of(planned))
+        finally:
+            del self._asking[task]
 
     async def _one(self, loader: Loader, line: Line, planned: PlannedRequest) -> None:
         try:
@@ -230,6 +307,8 @@ class Run:
             if self._split(line, planned):
                 await self._patience.call(self._keep_refusal, line, error)
                 return
+        if self.gave_way and isinstance(error, PacingViolation | GatewayLost):
+            line.tried.discard(shape_of(planned))  # not its own fault, and it would have been repeated
         await loader.put(settle_error(line.row, planned, error))
         if isinstance(error, GatewayGone):
             self._lost = error

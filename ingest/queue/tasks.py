@@ -1,0 +1,70 @@
+"""Procrastinate's app with our three tasks. A task ends its job, or says by an exception what shall become of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import procrastinate
+from procrastinate import JobContext, PsycopgConnector, RetryDecision
+from procrastinate.jobs import Job as ProcrastinateJob
+from procrastinate.retry import BaseRetryStrategy
+from sqlalchemy.engine import URL
+
+from ingest.domain.job import Kind, Lane
+from ingest.errors import IngestError
+
+Handler = Callable[[int, Mapping[str, Any]], Awaitable[None]]
+_SCHEMA = "ingest_queue"
+
+
+class Later(Exception):
+    """The job goes back to the queue: at once (behind what is more urgent), or not before `at` by the wall's clock."""
+
+    def __init__(self, at: datetime | None = None, lane: Lane | None = None) -> None:
+        super().__init__("later")
+        self.at = at
+        self.lane = lane
+
+
+class JobFailed(IngestError):
+    """The job cannot be done; its progress says why."""
+
+
+class _GiveBack(BaseRetryStrategy):
+    def get_retry_decision(self, *, exception: BaseException, job: ProcrastinateJob) -> RetryDecision | None:
+        if not isinstance(exception, Later):
+            return None
+        return RetryDecision(retry_at=exception.at, queue=exception.lane.value if exception.lane else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What the tasks do, given a job's id and its arguments."""
+
+    fill: Handler
+    expand: Handler
+    conclude: Handler
+
+
+def make_app(url: URL, handlers: Handlers, *, most_connections: int = 8) -> procrastinate.App:
+    """An app on the database of `url`, not yet opened. It finds its tables in a schema of their own."""
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    connector = PsycopgConnector(
+        conninfo=address,
+        kwargs={"options": f"-c search_path={_SCHEMA} -c TimeZone=UTC", "application_name": "ingest queue"},
+        min_size=2,
+        max_size=most_connections,
+    )
+    app = procrastinate.App(connector=connector)
+    for kind in Kind:
+        _register(app, kind, getattr(handlers, kind.value))
+    return app
+
+
+def _register(app: procrastinate.App, kind: Kind, handler: Handler) -> None:
+    async def task(context: JobContext, /, **args: Any) -> None:
+        assert context.job.id is not None
+        await handler(context.job.id, args)
+
+    app.task(name=kind.value, pass_context=True, retry=_GiveBack())(task)
