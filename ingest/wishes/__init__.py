@@ -8,7 +8,7 @@ it is elsewhere (`ingest.app.wishing`). `document_of` and `job_of` carry one thr
 from ingest.wishes.document import document_of, job_of
 from ingest.wishes.job import AfterClose, Ago, Cron, ExportWish, Job, SeriesWish, Universe, Want
 from ingest.wishes.problems import JobError, Problem
-from ingest.wishes.reading import check_jobs, read_job
+from ingest.wishes.reading import check_jobs, read_job, read_universe
 from ingest.wishes.shipped import example_text, examples
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "examples",
     "job_of",
     "read_job",
+    "read_universe",
 ]

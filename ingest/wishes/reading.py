@@ -8,7 +8,7 @@ import csv
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,6 +62,18 @@ def check_jobs(paths: Iterable[Path], today: date | None = None) -> tuple[list[J
     return jobs, problems
 
 
+def read_universe(path: Path, defaults: Universe) -> Universe:
+    """The instruments in the [universe] of a TOML file (a job's, or one by itself), or in a CSV's first column.
+
+    `defaults` are those that a CSV's symbols are read with. Raises JobError with every problem.
+    """
+    reading = _Reading(path)
+    found = reading.universe() if path.suffix.lower() == ".toml" else reading.symbols(defaults)
+    if found is None or reading.problems:
+        raise JobError(sorted(set(reading.problems)))
+    return found
+
+
 @dataclass(slots=True)
 class _Reading:
     """One file while it is read; `problems` grows."""
@@ -89,6 +101,27 @@ class _Reading:
         return Job(
             name, self.path, universe, tuple(series.values()), want, schedule, export, top.priority, top.description
         )
+
+    def universe(self) -> Universe | None:
+        """Only the [universe], whatever else the file says. One that is kept in the database has no symbols here."""
+        if not self._load():
+            return None
+        found = self._universe()
+        if found is not None and found.name:
+            self.add(("universe", "name"), f"{found.name!r} is kept in the database; this file names no instrument")
+        return found
+
+    def symbols(self, defaults: Universe) -> Universe | None:
+        """The file as a list of symbols."""
+        try:
+            written = symbols_in(self.path)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            self.add((), f"cannot be read: {_why(error)}")
+            return None
+        if not written:
+            self.add((), "names no instrument; write one a line, such as AAPL or EUR.USD")
+        self.problems += faults(defaults, written)
+        return replace(defaults, symbols=tuple(each.symbol for each in written), file=self.path)
 
     # -- the text
 
@@ -161,20 +194,23 @@ class _Reading:
 
     # -- what keys mean together
 
-    def _one_of(self, table: str, raw: dict[str, Any], one: str, other: str) -> bool:
-        """Whether exactly one of two keys is written down."""
-        if one in raw and other in raw:
-            self.add((table, other), f"{one} and {other} exclude each other")
-        elif one not in raw and other not in raw:
-            self.add((table,), f"needs {one} or {other}")
-        return (one in raw) != (other in raw)
+    def _one_of(self, table: str, raw: dict[str, Any], *keys: str) -> bool:
+        """Whether exactly one of some keys is written down."""
+        first, *others = [key for key in keys if key in raw] or [""]
+        for other in others:
+            self.add((table, other), f"{first} and {other} exclude each other")
+        if not first:
+            self.add((table,), f"needs {', '.join(keys[:-1])} or {keys[-1]}")
+        return bool(first) and not others
 
     def _universe(self) -> Universe | None:
         section, raw = self._table(UniverseSection, "universe", required=True)
         if section is None:
             return None
-        if not self._one_of("universe", raw, "symbols", "file"):
+        if not self._one_of("universe", raw, "symbols", "file", "name"):
             return None
+        if "name" in raw:
+            return self._kept_universe(section, raw)
         file = self.path.parent / section.file if section.file else None
         written = self._written(section, file)
         if written is None:
@@ -183,6 +219,12 @@ class _Reading:
         universe = Universe(symbols, section.sec_type, section.exchange, section.currency, file)
         self.problems += faults(universe, written)
         return universe
+
+    def _kept_universe(self, section: UniverseSection, raw: dict[str, Any]) -> Universe | None:
+        """One of the database, which has defaults of its own."""
+        for stray in raw.keys() & {"sec_type", "exchange", "currency"}:
+            self.add(("universe", stray), "belongs to the universe in the database, not beside its name")
+        return None if section.name is None else Universe((), name=section.name)
 
     def _written(self, section: UniverseSection, file: Path | None) -> list[Written] | None:
         if file is None and section.symbols is None:
@@ -223,11 +265,11 @@ class _Reading:
         return {}
 
     def _refuse_twins(self, universe: Universe, series: dict[int, SeriesWish]) -> None:
-        """Two [[series]] that mean the same bars of every instrument."""
+        """Two [[series]] that mean the same bars of every instrument, as far as the instruments are known here."""
         types = _sec_types(universe)
         seen: dict[object, int] = {}
         for place, wish in series.items():
-            whats = tuple(wish.what or default_what(sec_type) for sec_type in types)
+            whats = tuple(wish.what or default_what(sec_type) for sec_type in types) or (wish.what,)
             first = seen.setdefault((wish.bar_size, whats, wish.outside_rth), place)
             if first != place:
                 line = self._positions.line(("series", first))

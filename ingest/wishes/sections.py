@@ -11,6 +11,7 @@ from ingest.domain.what import WhatToShow
 from ingest.plan.wish import Edge, parse_edge, zone_named
 from ingest.wishes.job import Ago
 from ingest.wishes.moments import checked_calendar, checked_cron, parse_delay
+from ingest.wishes.universe import checked_name
 
 
 def _text(value: object) -> str:
@@ -57,19 +58,13 @@ def _zone(value: str) -> str:
     return value
 
 
-def _sec_type(value: str) -> str:
+def checked_sec_type(value: str) -> str:
     if value.upper() not in SEC_TYPES:
         raise ValueError(f"unknown security type {value!r}; use one of {', '.join(SEC_TYPES)}")
     return value.upper()
 
 
-def _name(value: str) -> str:
-    if not value[0].isalnum() or not all(letter.isalnum() or letter in "-_." for letter in value):
-        raise ValueError(f"{value!r} is no name: letters, digits, - _ and . only, a letter or digit first")
-    return value
-
-
-def _currency(value: str) -> str:
+def checked_currency(value: str) -> str:
     if len(value) != 3 or not value.isalpha() or not value.isascii():
         raise ValueError(f"{value!r} is no currency; write three letters such as USD")
     return value.upper()
@@ -86,7 +81,7 @@ class Section(BaseModel):
 
 
 class TopSection(Section):
-    name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_name)] | None = None
+    name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(checked_name)] | None = None
     description: StrictStr = ""
     priority: Annotated[StrictInt, Field(ge=-100, le=100)] = 0
 
@@ -94,9 +89,10 @@ class TopSection(Section):
 class UniverseSection(Section):
     symbols: list[_Text] | None = None
     file: _Text | None = None
-    sec_type: Annotated[_Text, AfterValidator(_sec_type)] = ""
+    name: Annotated[_Text, AfterValidator(checked_name)] | None = None
+    sec_type: Annotated[_Text, AfterValidator(checked_sec_type)] = ""
     exchange: StrictStr = ""
-    currency: Annotated[_Text, AfterValidator(_currency)] = ""
+    currency: Annotated[_Text, AfterValidator(checked_currency)] = ""
 
 
 class SeriesSection(Section):

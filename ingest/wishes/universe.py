@@ -1,4 +1,4 @@
-"""The instruments of a job: its `symbols`, or the first column of its CSV file, each with its place."""
+"""The instruments of a job: its `symbols`, or the first column of its CSV file, each with its place; and names."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ from ingest.wishes.job import Universe
 from ingest.wishes.problems import Problem
 
 _HEADINGS = ("symbol", "instrument")
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ def symbols_in(file: Path) -> list[Written]:
     if named and named[0][0].lower() in _HEADINGS:
         named = named[1:]
     return [Written(text, file, line) for text, line in named]
+
+
+def checked_name(value: str) -> str:
+    """A name of a job or a universe. Raises ValueError in one line."""
+    if len(value) > _LONGEST_NAME:
+        raise ValueError(f"a name must not be longer than {_LONGEST_NAME} letters")
+    if not value[:1].isalnum() or not all(letter.isalnum() or letter in "-_." for letter in value):
+        raise ValueError(f"{value!r} is no name: letters, digits, - _ and . only, a letter or digit first")
+    return value
 
 
 def faults(universe: Universe, written: Iterable[Written]) -> Iterator[Problem]:

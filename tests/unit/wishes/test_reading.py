@@ -20,10 +20,12 @@ from ingest.wishes import (
     Want,
     check_jobs,
     read_job,
+    read_universe,
 )
 from tests.unit.wishes.writing import RIGHT, right_but, write
 
 TODAY = date(2024, 6, 10)
+SYMBOLS = 'symbols = ["AAPL", "BRK B"]'
 
 
 def problems(folder: Path, text: str, today: date | None = TODAY) -> list[str]:
@@ -91,15 +93,58 @@ def test_a_universe_may_be_the_first_column_of_a_file(tmp_path: Path) -> None:
     assert job.universe == Universe(("AAPL", "BRK B"), exchange="SMART", file=tmp_path / "us.csv")
 
 
+def test_a_universe_may_be_kept_in_the_database(tmp_path: Path) -> None:
+    job = read_job(write(tmp_path, right_but(SYMBOLS, 'name = "us-large"')))
+    assert job.universe == Universe((), name="us-large")
+
+
+def test_series_of_a_universe_that_is_not_known_here_are_not_taken_for_twins(tmp_path: Path) -> None:
+    text = right_but(SYMBOLS, 'name = "us-large"').replace('"1 min"\nhours = "all"', '"1d"\nwhat = "BID_ASK"')
+    assert len(read_job(write(tmp_path, text)).series) == 2
+    twins = text.replace('what = "BID_ASK"', "")
+    with pytest.raises(JobError, match="means the same series"):
+        read_job(write(tmp_path, twins, "twins.toml"))
+
+
+def test_a_universe_is_read_from_a_job_or_a_table_by_itself_or_a_list(tmp_path: Path) -> None:
+    usual = Universe((), exchange="SMART")
+    job = write(tmp_path, right_but('bar_size = "1 day"', "bar_size = 7"), "job.toml")
+    assert read_universe(job, usual) == Universe(("AAPL", "BRK B"))
+    table = write(tmp_path, '[universe]\nfile = "us.csv"\ncurrency = "USD"\n[want]\nsince = 7\n', "u.toml")
+    listed = write(tmp_path, "symbol\nAAPL\nBRK B\n", "us.csv")
+    assert read_universe(table, usual) == Universe(("AAPL", "BRK B"), currency="USD", file=listed)
+    assert read_universe(listed, usual) == Universe(("AAPL", "BRK B"), exchange="SMART", file=listed)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("u.toml", '[universe]\nname = "us"', "2: universe.name: 'us' is kept in the database"),
+        ("u.toml", "[want]\nsince = 7", "1: file: the table [universe] is missing"),
+        ("u.toml", '[universe]\nsymbols = ["AAPL",\n"aapl"]', "3: universe.symbols: 'aapl' is listed twice"),
+        ("u.csv", "# none\n", "1: file: names no instrument"),
+        ("u.csv", "AAPL\n../x\n", "2: symbol: '../X' cannot be a symbol"),
+        ("u.csv", "AAPL@SMART\nKO\nAAPL\n", "3: symbol: 'AAPL' is listed twice, first in line 1"),
+    ],
+)
+def test_a_universe_that_cannot_be_read_says_where(tmp_path: Path, name: str, text: str, said: str) -> None:
+    path = write(tmp_path, text, name)
+    with pytest.raises(JobError) as refused:
+        read_universe(path, Universe((), exchange="SMART"))
+    assert str(refused.value).startswith(f"{path}:{said}")
+
+
+def test_a_universe_in_a_file_that_is_not_there() -> None:
+    with pytest.raises(JobError, match=r"none.csv:1: file: cannot be read: no such file"):
+        read_universe(Path("none.csv"), Universe(()))
+
+
 def test_a_fault_in_the_universes_file_is_reported_there(tmp_path: Path) -> None:
     (tmp_path / "us.csv").write_text("\ufeffsymbol\r\nAAPL\r\n../x\r\nAAPL\r\n", newline="")
     path = write(tmp_path, right_but('symbols = ["AAPL", "BRK B"]', 'file = "us.csv"'))
     found = [str(each) for each in check_jobs([path])[1]]
     assert found[0].startswith(f"{tmp_path / 'us.csv'}:3: symbol: '../X' cannot be a symbol")
     assert found[1:] == [f"{tmp_path / 'us.csv'}:4: symbol: 'AAPL' is listed twice, first in line 2"]
-
-
-SYMBOLS = 'symbols = ["AAPL", "BRK B"]'
 
 
 @pytest.mark.parametrize(
@@ -138,7 +183,13 @@ SYMBOLS = 'symbols = ["AAPL", "BRK B"]'
         (SYMBOLS, 'symbols = [\n"AAPL",\n3]', "6: universe.symbols: must be a string in quotes"),
         (SYMBOLS, 'symbols = [\n"AAPL",\n"a/b"]', "6: universe.symbols: 'A/B' cannot be a symbol"),
         (SYMBOLS, 'symbols = ["X"]\nfile = "us.csv"', "5: universe.file: symbols and file exclude each other"),
-        (SYMBOLS, "", "3: universe: needs symbols or file"),
+        (SYMBOLS, SYMBOLS + '\nname = "us"', "5: universe.name: symbols and name exclude each other"),
+        (SYMBOLS, 'file = "us.csv"\nname = "us"', "5: universe.name: file and name exclude each other"),
+        (SYMBOLS, 'name = "us"\nexchange = "SMART"', "5: universe.exchange: belongs to the universe in the database"),
+        (SYMBOLS, 'name = "my us"', "4: universe.name: 'my us' is no name: letters, digits"),
+        (SYMBOLS, f'name = "{"u" * 65}"', "4: universe.name: a name must not be longer than 64 letters"),
+        (SYMBOLS, "name = 7", "4: universe.name: must be a string in quotes"),
+        (SYMBOLS, "", "3: universe: needs symbols, file or name"),
         (SYMBOLS, SYMBOLS + '\nsec_type = "STOCK"', "5: universe.sec_type: unknown security type 'STOCK'"),
         (SYMBOLS, SYMBOLS + '\ncurrency = "$"', "5: universe.currency: '$' is no currency"),
         (
