@@ -1,0 +1,4 @@
+"""What a running program says of itself over HTTP: is it alive, can it work, and how much it has done.
+
+`vitals` are the values that whoever composes the program gives; `metrics` words them for Prometheus; `serving` answers.
+"""
