@@ -20,6 +20,7 @@ from ingest.cli import (
     simulator,
     status,
     update,
+    worker,
 )
 from ingest.cli.screen import configure_logs, fail
 from ingest.errors import EXIT_INTERRUPTED, IngestError, UsageError
@@ -41,6 +42,7 @@ app.command()(plan.plan)
 app.command()(backfill.backfill)
 app.command()(update.update)
 app.add_typer(jobs.app, name="jobs")
+app.command()(worker.worker)
 app.command()(status.status)
 app.command()(coverage.coverage)
 app.command()(export.export)

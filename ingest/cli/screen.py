@@ -40,11 +40,13 @@ def table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
     return made
 
 
-def configure_logs(*, verbose: bool, running: bool = False) -> None:
-    """Logs on stderr: errors; while a run goes on also what it waits for; with `--verbose` every transition."""
-    level = logging.INFO if verbose else logging.WARNING if running else logging.ERROR
+def configure_logs(*, verbose: bool, running: bool = False, serving: bool = False) -> None:
+    """Logs on stderr: errors; while a run goes on also what it waits for; of a service every job; of `--verbose` all."""
+    levels = ((verbose, logging.DEBUG), (serving, logging.INFO), (running, logging.WARNING), (True, logging.ERROR))
+    level = next(level for applies, level in levels if applies)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),

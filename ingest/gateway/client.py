@@ -122,6 +122,11 @@ class Gateway:
         return self._session is not None and self._session.lost is None and self._session.connectivity.line_is_up
 
     @property
+    def serves_history(self) -> bool:
+        """Whether requests for bars make sense now: TWS reaches IB and not every history farm is broken."""
+        return self._session is not None and self._session.lost is None and self._session.connectivity.serves_history()
+
+    @property
     def farms(self) -> dict[str, bool]:
         """IB's data farms that were heard of, as "history ushmds", and whether each works."""
         return {f"{kind} {name}": works for (kind, name), works in self.session.connectivity.farms.items()}

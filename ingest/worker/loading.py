@@ -68,7 +68,7 @@ class Loader:
                 about.revised += counts.revised
             if isinstance(settled.outcome, Loaded):
                 about.quarantined += settled.outcome.quarantined
-        log.info(_event(settled.outcome), series=str(chunk.series), window=str(chunk.window), **_facts(settled.outcome))
+        log.debug(_event(settled.outcome), series=str(chunk.series), window=str(chunk.window), **_facts(settled.outcome))
 
 
 def _event(outcome: Outcome) -> str:

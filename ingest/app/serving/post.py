@@ -1,0 +1,243 @@
+"""`Post`: one gateway and the queue, for days. It connects, works while all is well, and waits while something is not.
+
+What can be in the way: a pause, a gateway that is not there or has no way to IB, a database that is away. Then nothing
+is claimed, what has begun gives way, and other gateways have the queue to themselves.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Engine
+
+from ingest.app.serving.station import Manned, man_station
+from ingest.app.serving.tasks import Tasks
+from ingest.app.serving.telling import Teller
+from ingest.clock import Clock
+from ingest.config import Settings
+from ingest.domain.job import Lane
+from ingest.errors import DatabaseError, DatabaseUnreachable, GatewayError
+from ingest.gateway.gate import PacedGate
+from ingest.queue.lanes import Crew, Places
+from ingest.queue.tasks import make_app
+from ingest.store import jobs, posts
+from ingest.worker.locking import SharedLocks
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+_CONTROL_JOBS = 2
+#: By the wall: how often a post looks around, how long a gateway may be unfit before its jobs are given back, and the
+#: pauses between two attempts to reach what is away.
+_LOOK_SECONDS = 1.0
+_UNFIT_SECONDS = 5.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 60.0
+
+
+class Standing(StrEnum):
+    """What a post is doing."""
+
+    CONNECTING = "connecting"
+    WORKING = "working"
+    PAUSED = "paused"
+    NO_GATEWAY = "no gateway"
+    NO_WAY_TO_IB = "no way to IB"
+    NO_DATABASE = "no database"
+    DRAINING = "draining"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Post:
+    """`serve` until `stop`. `settings.gateway` is the post's; `gate` its login's."""
+
+    name: str
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    gate: PacedGate
+    teller: Teller
+    standing: Standing = Standing.CONNECTING
+    note: str = ""
+    since: datetime = field(init=False)
+    manned: Manned | None = None
+    _row_id: int | None = None
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _crew: Crew | None = None
+
+    def __post_init__(self) -> None:
+        self.since = self.clock.now()
+
+    @property
+    def running(self) -> int:
+        """Slices that go on at this moment."""
+        return self.manned.station.running if self.manned is not None else 0
+
+    @property
+    def login(self) -> str:
+        return self.settings.gateway.login
+
+    def stop(self) -> None:
+        """Claim nothing more; what has begun gives way."""
+        self._become(Standing.DRAINING)
+        self._stopped.set()
+
+    async def serve(self) -> None:
+        """Until `stop`. Raises only what nobody can wait out, such as a setting that is wrong."""
+        looking = asyncio.create_task(self._sign())
+        try:
+            pause = _FIRST_PAUSE_SECONDS
+            while not self._stopped.is_set():
+                began = self.clock.monotonic()
+                await self._serve_once()
+                if self.clock.monotonic() - began > _LONGEST_PAUSE_SECONDS * self._scale:
+                    pause = _FIRST_PAUSE_SECONDS
+                await self._rest(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        finally:
+            looking.cancel()
+            self._become(Standing.ENDED)
+            with suppress(DatabaseError):
+                await asyncio.to_thread(self._sign_off)
+
+    async def _serve_once(self) -> None:
+        """From connecting to losing the gateway, or the database."""
+        locks = SharedLocks(self.engine)
+        try:
+            async with man_station(self.settings, self.engine, self.clock, self.gate, locks) as manned:
+                self.manned = manned
+                await self.teller.gateway_back(self.name)
+                await self._work_on(manned)
+        except GatewayError as error:
+            self._become(Standing.NO_GATEWAY, error.message)
+            await self.teller.gateway_trouble(self.name, self.since, error)
+        except DatabaseUnreachable as error:
+            self._become(Standing.NO_DATABASE, error.message)
+        finally:
+            self.manned = None
+            await asyncio.to_thread(locks.close)
+
+    async def _work_on(self, manned: Manned) -> None:
+        """While the gateway is connected: work, or wait for what is in the way. Raises GatewayError."""
+        while not self._stopped.is_set():
+            if not self._is_fit(manned):
+                self._become(Standing.NO_WAY_TO_IB)
+                await self._unless_stopped(manned.gateway.wait_until_ready())
+            elif await asyncio.to_thread(self._is_paused):
+                self._become(Standing.PAUSED)
+                await self._rest(_LOOK_SECONDS)
+            else:
+                await self._work(manned)
+
+    async def _work(self, manned: Manned) -> None:
+        """Claim and work until something is in the way."""
+        tasks = Tasks(self.settings, self.name, self.engine, self.clock, manned, self.teller)
+        app = make_app(self.engine.url, tasks.handlers)
+        async with app.open_async():
+            self._become(Standing.WORKING)
+            manned.station.enter()
+            crew = Crew(app, self._places(), self.settings.worker.heartbeat_seconds, self._poll_seconds)
+            watching = asyncio.create_task(self._watch(manned, crew))
+            try:
+                await crew.run()
+            finally:
+                watching.cancel()
+                manned.station.leave()
+                await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self, manned: Manned, crew: Crew) -> None:
+        """Stop the crew as soon as it should not work on."""
+        unfit = 0.0
+        while True:
+            await self._rest(_LOOK_SECONDS)
+            unfit = 0.0 if self._is_fit(manned) else unfit + _LOOK_SECONDS
+            if self._stopped.is_set() or unfit >= _UNFIT_SECONDS or await self._should_pause():
+                manned.station.leave()
+                crew.stop()
+                return
+
+    async def _should_pause(self) -> bool:
+        try:
+            return await asyncio.to_thread(self._is_paused)
+        except DatabaseUnreachable:
+            return False  # what the crew makes of it is decided there
+
+    def _is_paused(self) -> bool:
+        with self.engine.connect() as connection:
+            found = jobs.pauses(connection)
+        return ("all", "") in found or ("gateway", self.name) in found
+
+    @staticmethod
+    def _is_fit(manned: Manned) -> bool:
+        return manned.gateway.is_open and manned.gateway.serves_history
+
+    def _places(self) -> tuple[Places, ...]:
+        chosen = self.settings.worker
+        return (
+            Places(Lane.CONTROL, _CONTROL_JOBS),
+            Places(Lane.LARGE, chosen.slots),
+            Places(Lane.SMALL, chosen.small_slots),
+        )
+
+    # -- what others see
+
+    def _become(self, standing: Standing, note: str = "") -> None:
+        if standing is self.standing and note == self.note:
+            return
+        if standing is not self.standing:
+            self.since = self.clock.now()
+        self.standing, self.note = standing, note
+        log.info("post", gateway=self.name, standing=standing.value, **({"note": note} if note else {}))
+
+    async def _sign(self) -> None:
+        """Keep the post's row, so that everybody can see what it does."""
+        while True:
+            try:
+                await asyncio.to_thread(self._keep_row)
+            except DatabaseError as error:
+                log.debug("post_unseen", because=error.message)
+            await self._rest(_LOOK_SECONDS * 2)
+
+    def _keep_row(self) -> None:
+        with self.engine.begin() as connection:
+            if self._row_id is None:
+                self._row_id = posts.sign_on(connection, self.name, self.login, socket.gethostname(), os.getpid())
+            posts.sign(connection, self._row_id, self.standing.value, self.note, self.running)
+
+    def _sign_off(self) -> None:
+        if self._row_id is not None:
+            with self.engine.begin() as connection:
+                posts.sign_off(connection, self._row_id)
+
+    # -- waiting
+
+    @property
+    def _scale(self) -> float:
+        return self.settings.clock.scale
+
+    @property
+    def _poll_seconds(self) -> float:
+        """Jobs for later are found by looking: more often on a faster clock."""
+        return max(0.2, 5.0 / self._scale)
+
+    async def _rest(self, wall_seconds: float) -> None:
+        await self._unless_stopped(self.clock.sleep(wall_seconds * self._scale))
+
+    async def _unless_stopped(self, waiting: Awaitable[Any]) -> None:
+        """Await it, or until `stop`. Raises what it raises."""
+        main, stopping = asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait([main, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if not main.done():
+                main.cancel()
+        if main.done() and not main.cancelled() and (error := main.exception()) is not None:
+            raise error

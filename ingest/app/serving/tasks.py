@@ -1,0 +1,217 @@
+"""What the jobs of one gateway do: make a series complete by slices, turn a firing into such jobs, and conclude it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine
+
+from ingest.app.queueing import fills_of
+from ingest.app.serving.station import Manned
+from ingest.app.serving.telling import Teller
+from ingest.app.wishing import JobOrders, job_orders
+from ingest.clock import Clock, wall_time
+from ingest.config import Settings
+from ingest.domain.job import JobProgress, Lane
+from ingest.domain.window import Window
+from ingest.errors import DatabaseUnreachable, GatewayError, IngestError, RequestError, SeriesBusy, UsageError
+from ingest.queue.tasks import Handlers, JobFailed, Later
+from ingest.store import firings, job_listing, jobs, wishes
+from ingest.store import series as series_store
+from ingest.store.firings import Firing
+from ingest.store.series import SeriesRow
+from ingest.wishes import Job, job_of
+from ingest.worker.lines import Shape
+from ingest.worker.rounds import Done, GivenUp, NextRound, NextSlice, RoundPolicy, after_slice
+from ingest.worker.slices import SliceResult
+
+log = structlog.get_logger()
+
+#: A series that somebody else is filling, or a gateway that has just gone, is tried again after so long.
+_BUSY = timedelta(seconds=30)
+_GONE = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class Tasks:
+    """The tasks at one gateway. `handlers` is what the queue calls."""
+
+    settings: Settings
+    name: str
+    engine: Engine
+    clock: Clock
+    manned: Manned
+    teller: Teller
+
+    @property
+    def handlers(self) -> Handlers:
+        return Handlers(self.fill, self.expand, self.conclude)
+
+    async def fill(self, job_id: int, args: Mapping[str, Any]) -> None:
+        """One slice of a series. Gives the job back by raising Later, or ends it."""
+        with log_context(job=job_id, gateway=self.name):
+            row, progress = await asyncio.to_thread(self._begin, job_id, args)
+            windows = jobs.windows_of(args)
+            try:
+                result = await self.manned.station.work(
+                    row,
+                    windows,
+                    self.settings.worker.slice_seconds,
+                    tried=[_shape(each) for each in progress.tried],
+                    retry_failed=args["retry_failed"],
+                )
+            except (SeriesBusy, GatewayError, DatabaseUnreachable) as error:
+                raise await self._later(job_id, args, progress, error) from None
+            except IngestError as error:
+                await self._note(job_id, replace(progress, gateway=self.name, note=str(error)))
+                raise JobFailed(str(error)) from error
+            await self._after(job_id, args, progress, result)
+
+    async def expand(self, job_id: int, args: Mapping[str, Any]) -> None:
+        """A firing → one fill for each of its series that is not complete."""
+        firing = await asyncio.to_thread(self._firing, args["firing"])
+        if firing is None or firing.expanded_at is not None:
+            log.info("firing_expanded_before", firing=args["firing"])
+            return
+        try:
+            job = job_of(firing.document)
+            made = await job_orders(self.manned.gateway, self.engine, job, self.clock)
+        except GatewayError as error:
+            log.warning("expansion_waits", wish=firing.wish, because=error.message)
+            raise Later(self._wall(_GONE)) from None
+        except (UsageError, RequestError) as error:
+            await asyncio.to_thread(self._refuse, firing, error)
+            await self._note(job_id, JobProgress(self.name, note=str(error)))
+            raise JobFailed(str(error)) from error
+        count = await asyncio.to_thread(self._queue, firing, job, made)
+        log.info("firing_expanded", wish=firing.wish, due=str(firing.due_at), jobs=count, unmet=len(made.unmet))
+
+    async def conclude(self, job_id: int, args: Mapping[str, Any]) -> None:
+        """Export, say how the firing ended, and tell who wants to know."""
+        from ingest.app.concluding import conclude  # exporting brings in half of pyarrow
+
+        outcome = await asyncio.to_thread(conclude, self.engine, self.settings, self.clock, args["firing"])
+        log.info("firing_concluded", job=job_id, wish=args["wish"], firing=args["firing"])
+        await self.teller.concluded(outcome)
+
+    # -- a slice
+
+    def _begin(self, job_id: int, args: Mapping[str, Any]) -> tuple[SeriesRow, JobProgress]:
+        with self.engine.connect() as connection:
+            row = series_store.by_id(connection, args["series"])
+            progress = job_listing.read_progress(connection, job_id)
+        if row is None:
+            raise JobFailed(f"Series {args['series']} is not in the database.")
+        if row.origin is not self.manned.gateway.origin:
+            raise JobFailed(
+                f"{row} holds {row.origin} bars, the gateway {self.name} serves {self.manned.gateway.origin} ones.",
+                hint="Give the series a gateway of its kind.",
+            )
+        return row, progress
+
+    async def _after(self, job_id: int, args: Mapping[str, Any], progress: JobProgress, result: SliceResult) -> None:
+        policy = RoundPolicy(self.settings.worker.rounds, timedelta(minutes=self.settings.worker.first_wait_minutes))
+        now = replace(
+            progress,
+            gateway=self.name,
+            slices=progress.slices + 1,
+            settled=progress.settled + result.settled,
+            remaining=result.end.left_over,
+            bars=progress.bars + result.bars,
+            tried=tuple(_plain(shape) for shape in sorted(result.tried, key=str)),
+            note="",
+        )
+        match after_slice(policy, progress.rounds, result.end):
+            case Done():
+                await self._note(job_id, replace(now, tried=()))
+                log.info("job_done", wish=args["wish"], series=str(result.end.report.series), bars=now.bars)
+            case NextSlice():
+                await self._note(job_id, now)
+                log.debug("job_gives_way", series=str(result.end.report.series), left_over=now.remaining)
+                raise Later(lane=await self._lane(args))
+            case NextRound(after=after, note=note):
+                await self._note(job_id, replace(now, rounds=progress.rounds + 1, tried=(), note=note))
+                log.info("job_waits", series=str(result.end.report.series), after=str(after), because=note)
+                raise Later(self._wall(after), await self._lane(args))
+            case GivenUp(note=note):
+                log.warning("job_failed", wish=args["wish"], series=str(result.end.report.series), because=note)
+                await self._note(job_id, replace(now, tried=(), note=note))
+                raise JobFailed(note)
+
+    async def _later(self, job_id: int, args: Mapping[str, Any], progress: JobProgress, error: IngestError) -> Later:
+        """The job is not to blame: somebody else is busy with its series, or the gateway or the database is gone."""
+        log.info("job_given_back", because=error.message)
+        if not isinstance(error, DatabaseUnreachable):
+            await self._note(job_id, replace(progress, gateway=self.name, note=error.message))
+        return Later(self._wall(_BUSY if isinstance(error, SeriesBusy) else _GONE), await self._lane(args))
+
+    async def _lane(self, args: Mapping[str, Any]) -> Lane | None:
+        """Where the job goes back to: aside, when its wish has been paused meanwhile."""
+        try:
+            paused = await asyncio.to_thread(self._paused)
+        except DatabaseUnreachable:
+            return None
+        return Lane.PAUSED if args["wish"] in paused else None
+
+    def _paused(self) -> frozenset[str]:
+        with self.engine.connect() as connection:
+            return jobs.paused_wishes(connection)
+
+    async def _note(self, job_id: int, progress: JobProgress) -> None:
+        await asyncio.to_thread(self._save, job_id, progress)
+
+    def _save(self, job_id: int, progress: JobProgress) -> None:
+        with self.engine.begin() as connection:
+            job_listing.save_progress(connection, job_id, progress)
+
+    def _wall(self, after: timedelta) -> datetime:
+        return wall_time(self.clock.now() + after, self.clock, self.settings.clock.scale)
+
+    # -- a firing
+
+    def _firing(self, firing_id: int) -> Firing | None:
+        with self.engine.connect() as connection:
+            return firings.by_id(connection, firing_id)
+
+    def _queue(self, firing: Firing, job: Job, made: JobOrders) -> int:
+        """Everything in one transaction, so that an expansion that is repeated finds all or nothing."""
+        origin = self.manned.gateway.origin
+        with self.engine.begin() as connection:
+            fills = fills_of(
+                connection,
+                made.orders,
+                origin,
+                wish=firing.wish,
+                firing=firing.id,
+                priority=job.priority,
+                now=self.clock.now(),
+                spans=self.manned.learner.spans,
+            )
+            rows = [series_store.find(connection, order.series, origin) for order in made.orders]
+            wishes.put_series(connection, firing.wish, [row.id for row in rows if row is not None])
+            jobs.queue_fills(connection, fills)
+            firings.mark_expanded(connection, firing.id, [asdict(each) for each in made.unmet])
+        return len(fills)
+
+    def _refuse(self, firing: Firing, error: IngestError) -> None:
+        """A wish that cannot be read as a whole: its conclusion says so."""
+        unmet = {"symbol": firing.wish, "kind": type(error).__name__, "reason": str(error)}
+        with self.engine.begin() as connection:
+            firings.mark_expanded(connection, firing.id, [unmet])
+
+
+def log_context(**facts: Any) -> Any:
+    return structlog.contextvars.bound_contextvars(**facts)
+
+
+def _shape(plain: tuple[str, str, str, str]) -> Shape:
+    end_text, duration, start, end = plain
+    return end_text, duration, Window(datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+def _plain(shape: Shape) -> tuple[str, str, str, str]:
+    end_text, duration, window = shape
+    return end_text, duration, window.start.isoformat(), window.end.isoformat()

@@ -1,0 +1,36 @@
+"""Who is told of what, by whoever works: conclusions, and gateways that need somebody."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from ingest.domain.conclusion import Conclusion
+from ingest.errors import GatewayError
+
+log = structlog.get_logger()
+
+
+class Teller(Protocol):
+    """None of it raises: what nobody could be told is logged."""
+
+    async def concluded(self, done: Conclusion) -> None: ...
+
+    async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None: ...
+
+    async def gateway_back(self, gateway: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nobody is told; the log has it."""
+
+    async def concluded(self, done: Conclusion) -> None:
+        log.debug("not_told", conclusion=done.firing)
+
+    async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None:
+        log.debug("not_told", gateway=gateway, since=str(since), because=error.message)
+
+    async def gateway_back(self, gateway: str) -> None:
+        log.debug("not_told", gateway=gateway)

@@ -1,0 +1,48 @@
+"""A service in the foreground: signals, log and exit code of `ingest worker`, `scheduler` and `run`."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Engine
+
+from ingest.app.connecting import clock_of
+from ingest.app.serving.service import Part, Service
+from ingest.cli.screen import configure_logs, say
+from ingest.clock import Clock
+from ingest.config import Settings
+from ingest.database import Database
+from ingest.errors import EXIT_INTERRUPTED
+
+Parts = Callable[[Settings, Engine, Clock], Sequence[Part]]
+
+
+def _no_parts(_settings: Settings, _engine: Engine, _clock: Clock) -> Sequence[Part]:
+    return ()
+
+
+def serve(settings: Settings, gateways: Sequence[str], *, parts: Parts = _no_parts, verbose: bool = False) -> int:
+    """Run until SIGTERM (0) or Ctrl-C (130); a second signal ends the process at once."""
+    configure_logs(verbose=verbose, serving=True)
+    clock = clock_of(settings)
+    with Database.open(settings) as database:
+        service = Service(settings, database.engine, clock, gateways, parts(settings, database.engine, clock))
+        return asyncio.run(_run(service))
+
+
+async def _run(service: Service) -> int:
+    loop = asyncio.get_running_loop()
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        received.append(number)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+        say("Stopping: what is on the wire is waited for …")
+        service.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    await service.run()
+    say("Stopped. Unfinished jobs are back in the queue.")
+    return EXIT_INTERRUPTED if received and received[0] == signal.SIGINT else 0
