@@ -70,7 +70,15 @@ def checked_currency(value: str) -> str:
     return value.upper()
 
 
-_Text = Annotated[StrictStr, Field(min_length=1)]
+def _without_nul(value: str) -> str:
+    """TOML can write one, but neither file systems nor PostgreSQL take it."""
+    if "\0" in value:
+        raise ValueError("must not hold a NUL character")
+    return value
+
+
+_Line = Annotated[StrictStr, AfterValidator(_without_nul)]
+_Text = Annotated[StrictStr, Field(min_length=1), AfterValidator(_without_nul)]
 _Edge = Annotated[Any, PlainValidator(_edge)]
 
 
@@ -82,7 +90,7 @@ class Section(BaseModel):
 
 class TopSection(Section):
     name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(checked_name)] | None = None
-    description: StrictStr = ""
+    description: _Line = ""
     priority: Annotated[StrictInt, Field(ge=-100, le=100)] = 0
 
 
@@ -91,7 +99,7 @@ class UniverseSection(Section):
     file: _Text | None = None
     name: Annotated[_Text, AfterValidator(checked_name)] | None = None
     sec_type: Annotated[_Text, AfterValidator(checked_sec_type)] = ""
-    exchange: StrictStr = ""
+    exchange: _Line = ""
     currency: Annotated[_Text, AfterValidator(checked_currency)] = ""
 
 

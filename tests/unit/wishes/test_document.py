@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from ingest.wishes import Ago, Job, Want, document_of, examples, job_of, read_job
+from ingest.wishes import Ago, Job, JobError, Want, document_of, examples, job_of, read_job
 from tests.unit.wishes.generated import jobs
 from tests.unit.wishes.writing import RIGHT, write
 
@@ -38,6 +38,17 @@ def test_a_document_can_be_read_by_people(tmp_path: Path) -> None:
     assert document["schedule"] == {"after_close": "XNYS", "delay_seconds": 2700.0}
     relative = dataclasses.replace(job, want=Want(Ago(3, "year")))
     assert document_of(relative)["want"] == {"since": "3 years", "until": None}
+
+
+def test_what_no_database_keeps_is_no_job(tmp_path: Path) -> None:
+    wrong = RIGHT.replace('["AAPL"', '["A\\u0000", "AAPL"') + '\n[export]\nto = "a\\u0000"\n'
+    path = write(tmp_path, 'description = "a\\u0000"\n' + wrong)
+    with pytest.raises(JobError) as refused:
+        read_job(path)
+    assert [each.key for each in refused.value.problems] == ["description", "universe.symbols", "export.to"]
+    path = write(tmp_path, RIGHT.replace('symbols = ["AAPL", "BRK B"]', 'file = "a\\u0000"'))
+    with pytest.raises(JobError, match=r"universe\.file: must not hold a NUL character"):
+        read_job(path)
 
 
 def test_a_wish_for_nothing_is_refused(tmp_path: Path) -> None:
