@@ -41,7 +41,7 @@ def table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
 
 
 def configure_logs(*, verbose: bool, running: bool = False, serving: bool = False) -> None:
-    """Logs on stderr: errors; while a run goes on also what it waits for; of a service every job; of `--verbose` all."""
+    """Logs on stderr: errors; while a run goes on also what it waits for; a service's jobs; with `--verbose` all."""
     levels = ((verbose, logging.DEBUG), (serving, logging.INFO), (running, logging.WARNING), (True, logging.ERROR))
     level = next(level for applies, level in levels if applies)
     structlog.configure(

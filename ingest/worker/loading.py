@@ -68,7 +68,8 @@ class Loader:
                 about.revised += counts.revised
             if isinstance(settled.outcome, Loaded):
                 about.quarantined += settled.outcome.quarantined
-        log.debug(_event(settled.outcome), series=str(chunk.series), window=str(chunk.window), **_facts(settled.outcome))
+        facts = _facts(settled.outcome)
+        log.debug(_event(settled.outcome), series=str(chunk.series), window=str(chunk.window), **facts)
 
 
 def _event(outcome: Outcome) -> str:

@@ -163,7 +163,7 @@ class Run:
             log.warning("gateway_time_unknown", why=error.message)
             return self._as_of
         if abs(theirs - self.clock.now()) > SKEW:
-            log.info(
+            log.debug(
                 "clocks_disagree", gateway=str(theirs), here=str(self.clock.now()), taken=str(min(theirs, self._as_of))
             )
         return theirs
