@@ -12,7 +12,7 @@ from ingest.domain.series import Origin
 from ingest.store.tables import instrument_names, instruments
 
 FIELDS = tuple(Instrument.__dataclass_fields__)
-_NAME_FIELDS = ("symbol", "sec_type", "exchange", "currency", "primary_exchange", "local_symbol")
+_NAME_FIELDS = ("symbol", "sec_type", "exchange", "currency", "primary_exchange", "local_symbol", "long_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class NameSpell:
     exchange: str
     seen_from: datetime
     seen_to: datetime | None
+    primary_exchange: str = ""
+    long_name: str = ""
 
 
 def save(connection: Connection, instrument: Instrument, origin: Origin, *, seen_at: datetime | None = None) -> int:
@@ -86,7 +88,7 @@ def names(connection: Connection, instrument_id: int) -> tuple[NameSpell, ...]:
     """Every name an instrument was seen under, oldest first."""
     columns = instrument_names.c
     found = connection.execute(
-        select(columns.label, columns.symbol, columns.exchange, columns.seen_from, columns.seen_to)
+        select(*(columns[name] for name in NameSpell.__slots__))
         .where(columns.instrument_id == instrument_id)
         .order_by(columns.seen_from)
     )

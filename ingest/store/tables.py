@@ -89,6 +89,7 @@ instrument_names = Table(
     Column("currency", Text, nullable=False),
     word("primary_exchange"),
     word("local_symbol"),
+    word("long_name"),
     ForeignKeyConstraint(["instrument_id"], [instruments.c.id], name="instrument_names_instrument"),
     Index("instrument_names_instrument_id", "instrument_id"),
     Index("instrument_names_current", "instrument_id", unique=True, postgresql_where=text("seen_to IS NULL")),

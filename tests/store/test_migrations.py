@@ -4,9 +4,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ingest.errors import SchemaMismatch
-from ingest.store import migrate
+from ingest.store import migrate, queue_tables, told, universe_tables
 from ingest.store.engine import create_engine
-from ingest.store.queue_tables import metadata
+from ingest.store.tables import metadata
+
+#: What adds its tables to the one metadata when it is imported.
+_ROOMS = (queue_tables, universe_tables, told)
 
 _DESCRIBED = text("""
     SELECT table_name::text, column_name::text,
@@ -24,6 +27,7 @@ _DESCRIBED = text("""
 
 def test_migrations_make_exactly_the_metadata(engine: Engine, empty_database_url: str) -> None:
     other = create_engine(empty_database_url, pooled=False)
+    assert all(room.metadata is metadata for room in _ROOMS)
     with other.begin() as connection:
         connection.execute(text("CREATE SCHEMA ingest"))
         connection.execute(text("CREATE TABLE ingest.alembic_version (version_num text)"))
@@ -57,13 +61,17 @@ def test_a_newer_schema_asks_for_a_newer_program(engine: Engine) -> None:
 
 
 def test_an_older_schema_is_sent_to_init(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = migrate._scripts()
+    head = real.get_current_head()
+    known = [script.revision for script in real.walk_revisions()]
+
     class Scripts:
         def get_current_head(self) -> str:
             return "9998"
 
         def walk_revisions(self) -> list[object]:
-            return [type("Script", (), {"revision": name}) for name in ("0001", "0002", "0003", "9998")]
+            return [type("Script", (), {"revision": name}) for name in (*known, "9998")]
 
     monkeypatch.setattr(migrate, "_scripts", Scripts)
-    with pytest.raises(SchemaMismatch, match=r"has schema 0003, this program needs 9998. Run `ingest init`"):
+    with pytest.raises(SchemaMismatch, match=rf"has schema {head}, this program needs 9998. Run `ingest init`"):
         migrate.check(engine)
