@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
@@ -41,9 +42,13 @@ def listing(
     wish: str | None = None,
     series_ids: Collection[int] | None = None,
     firing: int | None = None,
+    ended_within: timedelta | None = None,
     limit: int = 100,
 ) -> tuple[Job, ...]:
-    """Jobs that are all of what is given: running ones first, then waiting ones in their order, then the last ended."""
+    """Jobs that are all of what is given: running ones first, then waiting ones in their order, then the last ended.
+
+    `ended_within` leaves out those that ended longer ago; None: no such bound.
+    """
     given = {
         "job_ids": None if job_ids is None else sorted(job_ids),
         "statuses": None if states is None else [name for name, state in _STATES.items() if state in _plain(states)],
@@ -52,6 +57,7 @@ def listing(
         "wish": wish,
         "locks": None if series_ids is None else [f"series:{each}" for each in series_ids],
         "firing": None if firing is None else str(firing),
+        "ended_seconds": None if ended_within is None else ended_within.total_seconds(),
         "limit": limit,
     }
     return tuple(_job(row) for row in connection.execute(statement("jobs_listing"), given).mappings())
@@ -95,7 +101,7 @@ def _job(row: Any) -> Job:
     return Job(
         id=row["id"],
         kind=Kind(row["task_name"]),
-        state=_state(row["status"], row["queue_name"]),
+        state=_state(row["stands"], row["queue_name"]),
         lane=Lane(args.get("lane", Lane.CONTROL)),
         priority=row["priority"],
         wish=args["wish"],

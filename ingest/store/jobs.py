@@ -18,6 +18,7 @@ from ingest.store.sql import statement
 
 _LOCK_SPACE = 0x1B04  # the first of the two keys of a wish's advisory lock; the second is its name's hash
 
+_REVIVE = text("SELECT ingest_queue.procrastinate_retry_job_v2(:job_id, now(), NULL, :lane, NULL)")
 _HOLD_WISH = text("SELECT pg_advisory_xact_lock(:space, hashtext(:wish))")
 
 
@@ -68,14 +69,16 @@ def cancel(connection: Connection, job_ids: Collection[int]) -> tuple[int, ...]:
 def retry(connection: Connection, job_ids: Collection[int], *, retry_failed: bool = False) -> dict[int, int]:
     """Queue ended jobs again, from their first round: by old id the new one (the same for those that had failed)."""
     given = {"job_ids": sorted(job_ids), "retry_failed": retry_failed}
-    found = connection.execute(statement("jobs_retry"), given).all()
-    again: dict[int, int] = {row.id: row.id for row in found if row.status == "failed"}
+    found = connection.execute(statement("jobs_retry"), given).mappings().all()
+    paused = paused_wishes(connection)
+    again: dict[int, int] = {}
     for row in found:
-        if row.status == "failed":
-            revived = text("SELECT ingest_queue.procrastinate_retry_job_v2(:job_id, now(), NULL, NULL, NULL)")
-            connection.execute(revived, {"job_id": row.id})
+        lane = Lane.PAUSED if row["args"]["wish"] in paused and row["task_name"] != Kind.CONCLUDE else row["queue_name"]
+        if row["status"] == "failed":
+            connection.execute(_REVIVE, {"job_id": row["id"], "lane": lane})
+            again[row["id"]] = row["id"]
         else:
-            (again[row.id],) = _insert(connection, [dict(row._mapping)])
+            (again[row["id"]],) = _insert(connection, [dict(row) | {"queue_name": lane}])
     return again
 
 
@@ -110,7 +113,8 @@ def paused_wishes(connection: Connection) -> frozenset[str]:
 
 def rescue(connection: Connection, silent_seconds: float) -> tuple[int, ...]:
     """Give back to the queue what workers hold that gave no sign for so long, or are gone. Gives the jobs' ids."""
-    return tuple(connection.execute(statement("jobs_rescue"), {"seconds": silent_seconds}).scalars())
+    given = {"seconds": silent_seconds, "paused": sorted(paused_wishes(connection))}
+    return tuple(connection.execute(statement("jobs_rescue"), given).scalars())
 
 
 def prune(connection: Connection, keep_days: float) -> int:

@@ -23,6 +23,53 @@ BEGIN
 END $$;
 """
 
+# Procrastinate lets a job wait for every earlier one of its lock, also for one that is put aside or is for later, and so
+# a series would stand still with it. Here only those that could be claimed now come first. (What is claimed at the same
+# instant by another, who saw one more of them due, is left to it: one lock is never held twice.)
+_CLAIMED = """
+CREATE OR REPLACE FUNCTION ingest_queue.procrastinate_fetch_job_v2(
+    target_queue_names character varying[], p_worker_id bigint
+)
+    RETURNS ingest_queue.procrastinate_jobs
+    LANGUAGE plpgsql
+    SET search_path = ingest_queue, pg_temp
+AS $$
+DECLARE
+    found_jobs procrastinate_jobs;
+BEGIN
+    WITH candidate AS (
+        SELECT job.*
+        FROM procrastinate_jobs AS job
+        WHERE job.status = 'todo'
+          AND (target_queue_names IS NULL OR job.queue_name = ANY (target_queue_names))
+          AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
+          AND NOT EXISTS (
+              SELECT
+              FROM procrastinate_jobs AS other
+              WHERE other.lock = job.lock AND (
+                  other.status = 'doing'
+                  OR (
+                      other.status = 'todo'
+                      AND (target_queue_names IS NULL OR other.queue_name = ANY (target_queue_names))
+                      AND (other.scheduled_at IS NULL OR other.scheduled_at <= now())
+                      AND (other.priority, -other.id) > (job.priority, -job.id)
+                  )
+              )
+          )
+        ORDER BY job.priority DESC, job.id ASC
+        LIMIT 1
+        FOR UPDATE OF job SKIP LOCKED
+    )
+    UPDATE procrastinate_jobs SET status = 'doing', worker_id = p_worker_id
+    FROM candidate WHERE procrastinate_jobs.id = candidate.id
+    RETURNING procrastinate_jobs.* INTO found_jobs;
+    RETURN found_jobs;
+EXCEPTION WHEN unique_violation THEN
+    RETURN NULL;
+END;
+$$;
+"""
+
 # A job that goes back to its queue (a slice is over, its worker died, a pause ended) is announced like a new one;
 # Procrastinate announces only new ones and leaves the others to polling.
 _ANNOUNCED = """
@@ -122,7 +169,7 @@ def upgrade() -> None:
     _run("SET LOCAL search_path TO ingest_queue, pg_catalog")
     _run(SchemaManager.get_schema())
     _run("SET LOCAL search_path TO DEFAULT")
-    for each in (_FUNCTIONS_FIND_THEIR_TABLES, _ANNOUNCED, _INDEXED, _OURS):
+    for each in (_FUNCTIONS_FIND_THEIR_TABLES, _CLAIMED, _ANNOUNCED, _INDEXED, _OURS):
         _run(each)
 
 

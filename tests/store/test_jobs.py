@@ -1,5 +1,6 @@
 """The queue as the database keeps it: put in, merged, paused, cancelled, retried, rescued."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -89,6 +90,37 @@ def test_lanes_are_claimed_apart(engine: Engine, series_row: SeriesRow) -> None:
         assert claim(connection, Lane.SMALL) == queued.job_id
 
 
+def test_a_series_does_not_wait_for_a_job_that_is_put_aside_or_for_later(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish=wish, priority=-ord(wish)) for wish in "abc"])
+        jobs.pause(connection, "universe", "a")
+        later = text(
+            "UPDATE ingest_queue.procrastinate_jobs SET scheduled_at = now() + interval '1 hour' WHERE id = :id"
+        )
+        connection.execute(later, {"id": made[1].job_id})
+    with engine.begin() as connection:
+        assert claim(connection, Lane.LARGE) == made[2].job_id
+        jobs.resume(connection, "universe", "a")
+        assert claim(connection, Lane.LARGE) is None, "one series, one job at a time"
+
+
+def test_one_series_is_never_claimed_twice(engine: Engine, series_row: SeriesRow) -> None:
+    """A claim that began before a job was due takes the next one of its series, while another claims that job."""
+    with engine.begin() as connection:
+        first, _ = jobs.queue_fills(connection, [fill(series_row, wish=wish) for wish in "ab"])
+    due = text("UPDATE ingest_queue.procrastinate_jobs SET scheduled_at = clock_timestamp() WHERE id = :id")
+    with engine.connect() as early, engine.connect() as late, ThreadPoolExecutor() as threads:
+        early.execute(text("SELECT now()"))
+        with engine.begin() as connection:
+            connection.execute(due, {"id": first.job_id})
+        assert claim(late, Lane.LARGE) == first.job_id
+        waiting = threads.submit(claim, early, Lane.LARGE)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        late.commit()
+        assert waiting.result(10) is None
+
+
 def test_a_paused_universe_waits_apart_and_comes_back_to_its_lane(engine: Engine, series_row: SeriesRow) -> None:
     with engine.begin() as connection:
         (queued,) = jobs.queue_fills(connection, [fill(series_row, wish="night")])
@@ -151,6 +183,35 @@ def test_ended_jobs_are_tried_again_from_their_first_round(engine: Engine, serie
     assert all(job.retry_failed and job.windows == (JUNE,) for job in waiting)
 
 
+def test_a_job_that_was_asked_to_stop_is_cancelled_and_can_be_tried_again(
+    engine: Engine, series_row: SeriesRow
+) -> None:
+    """Procrastinate calls it failed when it gives itself back at that moment, and keeps asking."""
+    with engine.begin() as connection:
+        (queued,) = jobs.queue_fills(connection, [fill(series_row)])
+        assert claim(connection, Lane.LARGE) == queued.job_id
+        jobs.cancel(connection, [queued.job_id])
+        given_back = text("SELECT ingest_queue.procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)")
+        connection.execute(given_back, {"id": queued.job_id})
+        assert [job.id for job in listing(connection, states=[JobState.CANCELLED])] == [queued.job_id]
+        assert [each.state for each in job_listing.depth(connection)] == [JobState.CANCELLED]
+        assert jobs.retry(connection, [queued.job_id]) == {queued.job_id: queued.job_id}
+        (job,) = listing(connection)
+    assert (job.state, job.cancelling) == (JobState.WAITING, False)
+
+
+def test_what_is_tried_again_waits_aside_while_its_wish_is_paused(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish="a"), fill(series_row, wish="a", retry_failed=True)])
+        for job, value in zip(made, ("failed", "cancelled"), strict=True):
+            status(connection, job.job_id, "doing")
+            status(connection, job.job_id, value)
+        jobs.pause(connection, "universe", "a")
+        jobs.retry(connection, [job.job_id for job in made])
+        assert len(listing(connection, states=[JobState.PAUSED])) == 2
+        assert jobs.resume(connection, "universe", "a") == (True, 2)
+
+
 def test_jobs_of_a_silent_worker_are_given_back_once(engine: Engine, series_row: SeriesRow) -> None:
     with engine.begin() as connection:
         made = jobs.queue_fills(connection, [fill(series_row, wish=wish) for wish in "ab"])
@@ -173,6 +234,16 @@ def test_jobs_of_a_silent_worker_are_given_back_once(engine: Engine, series_row:
         }
 
 
+def test_a_rescued_job_of_a_paused_universe_is_put_aside(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        jobs.queue_fills(connection, [fill(series_row, wish="a")])
+        claim(connection, Lane.LARGE)
+        jobs.pause(connection, "universe", "a")
+        connection.execute(text("DELETE FROM ingest_queue.procrastinate_workers"))
+        jobs.rescue(connection, 30)
+        assert [job.state for job in listing(connection)] == [JobState.PAUSED]
+
+
 def test_old_jobs_are_forgotten_and_what_was_noted_of_them(engine: Engine, series_row: SeriesRow) -> None:
     with engine.begin() as connection:
         made = jobs.queue_fills(connection, [fill(series_row, wish=wish) for wish in "ab"])
@@ -183,6 +254,18 @@ def test_old_jobs_are_forgotten_and_what_was_noted_of_them(engine: Engine, serie
         assert jobs.prune(connection, 1) == 1
         assert [job.id for job in listing(connection)] == [made[1].job_id]
         assert job_listing.read_progress(connection, made[0].job_id) == JobProgress()
+
+
+def test_ended_jobs_are_listed_for_as_long_as_is_wished(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        made = jobs.queue_fills(connection, [fill(series_row, wish=wish) for wish in "abc"])
+        for job in made[:2]:
+            status(connection, job.job_id, "failed")
+        old = text("UPDATE ingest_queue.procrastinate_events SET at = at - interval '2 days' WHERE job_id <> :id")
+        connection.execute(old, {"id": made[1].job_id})
+        found = listing(connection, ended_within=timedelta(days=1))
+        assert [job.id for job in found] == [made[2].job_id, made[1].job_id]
+        assert len(listing(connection, ended_within=timedelta(days=3))) == 3
 
 
 def test_what_is_queued_is_counted_with_its_requests(engine: Engine, series_row: SeriesRow) -> None:

@@ -1,5 +1,6 @@
 -- How many jobs are where, and about how many requests those that are not done still stand for.
-SELECT coalesce(job.args ->> 'lane', 'control') AS lane, job.status::text AS status,
+SELECT coalesce(job.args ->> 'lane', 'control') AS lane,
+       CASE WHEN job.status = 'failed' AND job.abort_requested THEN 'aborted' ELSE job.status::text END AS status,
        CASE WHEN job.queue_name = 'paused' THEN 'paused' ELSE 'open' END AS queue,
        count(*) AS jobs,
        coalesce(sum(CASE WHEN progress.slices > 0 THEN progress.remaining

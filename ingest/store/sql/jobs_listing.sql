@@ -1,14 +1,22 @@
 -- Jobs with what was noted of them. The few that are shown are chosen first; only their events are looked at.
+-- A job that was asked to stop while it gave itself back counts as stopped (Procrastinate says that it failed).
 WITH chosen AS (
-    SELECT job.*, job.status = 'todo' AND job.scheduled_at > now() AS is_later,
+    SELECT job.*, stands.status AS stands, job.status = 'todo' AND job.scheduled_at > now() AS is_later,
            array_position(ARRAY['doing', 'todo']::text[], job.status::text) AS rank
     FROM ingest_queue.procrastinate_jobs job
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN job.status = 'failed' AND job.abort_requested THEN 'aborted' ELSE job.status::text END AS status
+    ) stands
     WHERE (CAST(:job_ids AS bigint[]) IS NULL OR job.id = ANY (CAST(:job_ids AS bigint[])))
-      AND (CAST(:statuses AS text[]) IS NULL OR job.status::text = ANY (CAST(:statuses AS text[])))
+      AND (CAST(:statuses AS text[]) IS NULL OR stands.status = ANY (CAST(:statuses AS text[])))
       AND (job.status <> 'todo' OR CASE WHEN job.queue_name = 'paused' THEN :paused ELSE :waiting END)
       AND (CAST(:wish AS text) IS NULL OR job.args ->> 'wish' = :wish)
       AND (CAST(:locks AS text[]) IS NULL OR job.lock = ANY (CAST(:locks AS text[])))
       AND (CAST(:firing AS text) IS NULL OR job.args ->> 'firing' = :firing)
+      AND (CAST(:ended_seconds AS float8) IS NULL OR job.status IN ('todo', 'doing') OR EXISTS (
+          SELECT FROM ingest_queue.procrastinate_events event
+          WHERE event.job_id = job.id AND event.at > now() - make_interval(secs => :ended_seconds)
+      ))
       AND job.task_name IN ('fill', 'expand', 'conclude')
     ORDER BY rank NULLS LAST,
              CASE WHEN job.status IN ('doing', 'todo') THEN job.priority END DESC,

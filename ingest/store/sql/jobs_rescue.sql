@@ -1,5 +1,5 @@
 -- Give back what a worker holds that has not been heard of for so many seconds, or is no longer known.
--- Who else is rescuing right now has locked the rows, and does it.
+-- Who else is rescuing right now has locked the rows, and does it. What was paused meanwhile is put aside.
 WITH orphans AS (
     SELECT job.id FROM ingest_queue.procrastinate_jobs job
     LEFT JOIN ingest_queue.procrastinate_workers worker ON worker.id = job.worker_id
@@ -9,6 +9,10 @@ WITH orphans AS (
 )
 UPDATE ingest_queue.procrastinate_jobs job
 SET status = CASE WHEN job.abort_requested THEN 'aborted' ELSE 'todo' END::ingest_queue.procrastinate_job_status,
+    queue_name = CASE
+        WHEN job.task_name <> 'conclude' AND job.args ->> 'wish' = ANY (CAST(:paused AS text[])) THEN 'paused'
+        ELSE job.queue_name
+    END,
     abort_requested = false,
     attempts = job.attempts + 1,
     scheduled_at = NULL,
