@@ -1,4 +1,6 @@
-"""Faults of the whole Gateway at given times: broken farms, a lost connection, the nightly restart, a lost login."""
+"""Faults of the whole Gateway at given times: broken farms, a lost connection, the nightly restart, a lost login; and
+what becomes of contracts.
+"""
 
 from typing import Protocol
 
@@ -59,6 +61,8 @@ async def play(gateway: Gateway, fault: Fault) -> None:
             gateway.drop_clients()
         case "broadcast":
             login.broadcast(Refusal(fault.code, fault.text))
+        case "delisted" | "renamed" | "moved":
+            login.listings.change(fault)
         case _:
             raise ValueError(f"{fault.action} happens to requests, not to the Gateway")
 

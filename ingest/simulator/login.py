@@ -12,6 +12,7 @@ from ingest.simulator.clock import SimulatorClock
 from ingest.simulator.faults.delivery import Delivery
 from ingest.simulator.faults.matching import FaultMatcher
 from ingest.simulator.history import HistoryDesk
+from ingest.simulator.listings import Listings
 from ingest.simulator.log import EventLog
 from ingest.simulator.manners.pacing import PacingLedger
 from ingest.simulator.manners.texts import Refusal
@@ -71,6 +72,7 @@ class Login:
     clock: SimulatorClock
     options: ServerOptions
     log: EventLog
+    listings: Listings = field(init=False)
     desk: HistoryDesk = field(init=False)
     faults: FaultMatcher = field(init=False)
     health: Health = field(default_factory=Health)
@@ -81,6 +83,7 @@ class Login:
     failures: list[BaseException] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.market = self.listings = Listings(self.market)
         self.desk = HistoryDesk(self.market, self.options, AnswerCache(self.options.answer_cache_bytes))
         self.faults = FaultMatcher(self.options.faults)
 

@@ -1,7 +1,7 @@
 """Universes: named lists of instruments, with everybody who ever was a member, and the contract each member is.
 
 A member is a text as people write it until it is found; then its contract is kept, one for each origin, because the
-con_ids of a simulator mean nothing at IB. The names of an instrument gain the long one, whose changes leave a trace too.
+con_ids of a simulator mean nothing at IB. An instrument's names gain the long one: its changes leave a trace too.
 """
 
 from alembic import op

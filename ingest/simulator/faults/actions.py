@@ -75,6 +75,10 @@ ACTIONS: dict[str, Action] = {
     "logout": _takes("whole", "restored", "spurious_200", required=("seconds",)),
     "drop_all": _takes("whole"),
     "broadcast": _takes("whole", "code", "text", "known"),
+    # What becomes of a contract, from a time on; without one, from the start.
+    "delisted": _takes("whole", required=("con_id",)),
+    "renamed": _takes("whole", "symbol", "local_symbol", "long_name", required=("con_id",)),
+    "moved": _takes("whole", "exchange", "primary_exchange", required=("con_id",)),
 }
 
 #: Which connect actions belong to the handshake and which to startApi.

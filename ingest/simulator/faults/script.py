@@ -10,6 +10,11 @@ action = "restart"
 seconds = 120
 at = "2024-01-05T23:45:00-05:00"                # or after = 30.0, seconds from the start
 every = 86400.0
+
+[[fault]]
+action = "renamed"                              # or delisted, moved
+con_id = 900000001
+symbol = "META"
 """
 
 import tomllib
@@ -75,6 +80,12 @@ class Fault:
     value: str = "nan"  # nan, inf, huge, zero, negative
     farm: str = "hmds"  # hmds, market, secdef
     restored: int = 1102
+    con_id: int = 0
+    symbol: str = ""
+    local_symbol: str = ""
+    long_name: str = ""
+    exchange: str = ""
+    primary_exchange: str = ""
     spurious_200: bool = False
 
     @property
