@@ -2,3 +2,8 @@
 
 `vitals` are the values that whoever composes the program gives; `metrics` words them for Prometheus; `serving` answers.
 """
+
+from ingest.health.serving import healthy, serving
+from ingest.health.vitals import Check, LoginVitals, Pulse, Snapshot, Tally, Vitals
+
+__all__ = ["Check", "LoginVitals", "Pulse", "Snapshot", "Tally", "Vitals", "healthy", "serving"]
