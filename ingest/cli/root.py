@@ -16,6 +16,7 @@ from ingest.cli import (
     init,
     instruments,
     jobs,
+    notify,
     plan,
     simulator,
     status,
@@ -46,6 +47,7 @@ app.command()(worker.worker)
 app.command()(status.status)
 app.command()(coverage.coverage)
 app.command()(export.export)
+app.add_typer(notify.app, name="notify")
 app.command()(simulator.simulator)
 
 

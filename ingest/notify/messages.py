@@ -17,6 +17,7 @@ from ingest.domain.freshness import Freshness
 MOST_LINES = 20
 _MOST_WORDS = 200  # characters of one reason
 _A_DAY = timedelta(days=1)
+STALE_TOPIC = "stale"
 
 
 class Kind(StrEnum):
@@ -98,7 +99,7 @@ def staleness(behind: Sequence[Freshness]) -> Message:
     )
     body = "\n\n".join([_lines([_stale(each) for each in behind]), advice])
     says = ", ".join(sorted(each.wish for each in behind))
-    return Message(Kind.STALE, Level.WARNING, title, body, "stale", says)
+    return Message(Kind.STALE, Level.WARNING, title, body, STALE_TOPIC, says)
 
 
 def gateway_needs_person(trouble: NeedsPerson) -> Message:

@@ -1,0 +1,102 @@
+"""Who is told of what, and when: what a running program learns, as messages, over a memory that processes share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from ingest.clock import Clock
+from ingest.config import Settings
+from ingest.domain.conclusion import Conclusion, FailedJob
+from ingest.domain.freshness import Freshness
+from ingest.errors import GatewayError
+from ingest.notify import (
+    Kind,
+    NeedsPerson,
+    Notifier,
+    digest,
+    failures,
+    gateway_back,
+    gateway_needs_person,
+    services_of,
+    staleness,
+)
+from ingest.notify.messages import STALE_TOPIC, gateway_topic
+from ingest.store import told
+
+#: Gateways restart themselves every night; what is over by then needs nobody.
+PATIENCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseMemory:
+    """What was told, in the table `told`; one short transaction for each question."""
+
+    engine: Engine
+    clock: Clock
+
+    def claim(self, topic: str, says: str, again_after: timedelta | None) -> bool:
+        with self.engine.begin() as connection:
+            return told.claim(connection, topic, says, self.clock.now(), again_after)
+
+    def keep(self, topic: str) -> None:
+        with self.engine.begin() as connection:
+            told.keep(connection, topic, self.clock.now())
+
+    def release(self, topic: str) -> None:
+        with self.engine.begin() as connection:
+            told.release(connection, topic)
+
+    def forget(self, topic: str) -> bool:
+        with self.engine.begin() as connection:
+            return told.forget(connection, topic)
+
+
+def people_of(settings: Settings, engine: Engine, clock: Clock) -> "People":
+    """Those whom settings name. Raises SettingsError for an address that cannot be read."""
+    memory = DatabaseMemory(engine, clock)
+    return People(Notifier(services_of(settings.notify), settings.notify, memory), clock)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everybody who wants to know. No method waits for a service or raises; `close` waits a little."""
+
+    notifier: Notifier
+    clock: Clock
+
+    async def concluded(self, done: Conclusion) -> None:
+        """A firing has ended: its digest; for those who want none, at least what failed."""
+        if self.notifier.cares_for(Kind.DIGEST):
+            self.notifier.tell(digest(done))
+        elif done.failed:
+            self.notifier.tell(failures(done.wish, done.failed))
+
+    async def jobs_failed(self, wish: str, jobs: Sequence[FailedJob]) -> None:
+        """Jobs of no firing (queued by hand: `wish` is empty) have ended failed."""
+        if jobs:
+            self.notifier.tell(failures(wish, jobs))
+
+    async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None:
+        """A gateway is not there, or turned us away. Told once it has lasted longer than a restart does."""
+        if self.clock.now() - since >= PATIENCE:
+            self.notifier.tell(gateway_needs_person(NeedsPerson(gateway, since, error.message, error.hint)))
+
+    async def gateway_back(self, gateway: str) -> None:
+        """It is connected again; told to those who were told of the trouble."""
+        self.notifier.over(gateway_topic(gateway), gateway_back(gateway, self.clock.now()))
+
+    async def freshness(self, wishes: Sequence[Freshness]) -> None:
+        """How far the universes reach now; those are told of that are further behind than settings allow."""
+        if not self.notifier.cares_for(Kind.STALE):
+            return
+        limit = timedelta(hours=self.notifier.wishes.stale_hours)
+        behind = [each for each in wishes if each.is_scheduled and each.behind > limit]
+        if behind:
+            self.notifier.tell(staleness(behind))
+        else:
+            self.notifier.over(STALE_TOPIC)
+
+    async def close(self) -> None:
+        await self.notifier.close()
