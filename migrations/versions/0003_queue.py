@@ -82,8 +82,17 @@ CREATE TRIGGER ingest_announce_again
     EXECUTE PROCEDURE ingest_queue.procrastinate_notify_queue_job_inserted_v1();
 """
 
-# A claim asks, for each candidate, for jobs with its lock; Procrastinate has no index that begins with it.
+# A claim asks, for each candidate, for jobs with its lock; Procrastinate has no index that begins with it. And it looks
+# through all lanes for the first job of its own, past what is paused: each lane gets an index, which PostgreSQL finds
+# only while it knows the lane, that is, without a generic plan.
 _INDEXED = """
+ALTER FUNCTION ingest_queue.procrastinate_fetch_job_v2(varchar[], bigint) SET plan_cache_mode = force_custom_plan;
+CREATE INDEX ingest_jobs_large ON ingest_queue.procrastinate_jobs (priority DESC, id)
+    WHERE status = 'todo' AND queue_name = 'large';
+CREATE INDEX ingest_jobs_small ON ingest_queue.procrastinate_jobs (priority DESC, id)
+    WHERE status = 'todo' AND queue_name = 'small';
+CREATE INDEX ingest_jobs_control ON ingest_queue.procrastinate_jobs (priority DESC, id)
+    WHERE status = 'todo' AND queue_name = 'control';
 CREATE INDEX ingest_jobs_by_lock ON ingest_queue.procrastinate_jobs (lock, priority DESC, id)
     WHERE status IN ('todo', 'doing');
 CREATE INDEX ingest_jobs_by_firing ON ingest_queue.procrastinate_jobs ((args ->> 'firing'))

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ingest.cli.screen import configure_logs
-from tests.bench import decoding, loading, pacing, planning
+from tests.bench import decoding, loading, pacing, planning, queueing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ingest-bench-") as folder:
         os.environ["INGEST_HOME"] = folder
         figures = [*_loading(Path(folder), quick=chosen.quick), *_decoding(), *_planning()]
-        figures += _pacing(Path(folder), quick=chosen.quick)
+        figures += [*_queue(Path(folder), quick=chosen.quick), *_pacing(Path(folder), quick=chosen.quick)]
     for figure in figures:
         mark = "ok  " if figure.holds else "MISS"
         sys.stdout.write(f"{mark} {figure.name:64} {figure.ratio:8.2f}  (must be {figure.must})  {figure.of}\n")
@@ -74,6 +74,19 @@ def _planning() -> list[Figure]:
     issued, fewest = planning.measure()
     of = f"{issued} issued, {fewest} needed"
     return [_figure("requests issued / fewest possible", issued / fewest, "1.00", lambda r: r == 1.0, of)]
+
+
+def _queue(folder: Path, *, quick: bool) -> list[Figure]:
+    carried, claims = queueing.measure(folder, quick=quick)
+    worst = max(claims.long, claims.long_paused, claims.long_other_lane, claims.same_series)
+    of = (
+        f"{claims.short:.2f} ms; from a long queue {claims.long:.2f}, most of it paused {claims.long_paused:.2f}, "
+        f"in another lane {claims.long_other_lane:.2f}, thousands for one series {claims.same_series:.2f}"
+    )
+    return [
+        _figure("queue, jobs a second", carried.per_second, "≥ 300", lambda r: r >= 300, f"{carried.jobs:,} jobs"),
+        _figure("claim, 100,000 queued / 400 queued", worst / claims.short, "≤ 2", lambda r: r <= 2, of),
+    ]
 
 
 def _pacing(folder: Path, *, quick: bool) -> list[Figure]:

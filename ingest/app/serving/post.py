@@ -86,8 +86,9 @@ class Post:
 
     def stop(self) -> None:
         """Claim nothing more; what has begun gives way."""
-        self._become(Standing.DRAINING)
-        self._stopped.set()
+        if self.standing not in (Standing.DRAINING, Standing.ENDED):
+            self._become(Standing.DRAINING)
+            self._stopped.set()
 
     async def serve(self) -> None:
         """Until `stop`. Raises only what nobody can wait out, such as a setting that is wrong."""

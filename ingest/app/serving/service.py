@@ -43,7 +43,6 @@ class Service:
     teller: Teller = field(default_factory=Silence)
     posts: list[Post] = field(default_factory=list)
     _stopping: bool = False
-    _stopped_posts: int = 0
 
     async def run(self) -> None:
         """Until `stop`; raises what one part of it could not bear, after the others have ended in order."""
@@ -60,9 +59,7 @@ class Service:
 
     def stop(self) -> None:
         """Claim nothing more, let slices give way, and end. Safe to call twice."""
-        if self._stopping and self._stopped_posts == len(self.posts):
-            return
-        self._stopping, self._stopped_posts = True, len(self.posts)
+        self._stopping = True
         for post in self.posts:
             post.stop()
         for part in self.parts:
