@@ -3,24 +3,30 @@
 An instrument that IB does not know, or finds ambiguous, does not stop the others: it is `Unmet`, with the reason.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 
 from ingest.app.connecting import gate_of, open_gateway, seed_gate
+from ingest.app.expiring import expiry_end, left_behind
 from ingest.app.ordering import order_of, series_of
 from ingest.app.preview import Preview, preview_of
-from ingest.app.resolving import known_instrument, resolve
+from ingest.app.resolving import known_instrument, resolve_all
+from ingest.app.universes import Asked, asked_of
 from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.bar_size import BarSize
+from ingest.domain.chain import Product
 from ingest.domain.instrument import Instrument
 from ingest.domain.series import Origin, Series
 from ingest.domain.what import WhatToShow
 from ingest.errors import AmbiguousInstrument, IngestError, RequestError, UnknownInstrument, UsageError
 from ingest.export import Selection
 from ingest.gateway.client import Gateway
+from ingest.plan.wish import comparable
+from ingest.store import universes
 from ingest.store.reading import NamedSeries
 from ingest.wishes import Job
 from ingest.worker.lines import Order
@@ -61,16 +67,32 @@ class JobSelection(Selection):
 
 
 async def job_orders(gateway: Gateway, engine: Engine, job: Job, clock: Clock) -> JobOrders:
-    """Resolve every symbol, at IB where the database does not know it. Raises GatewayLost and DatabaseError."""
+    """Resolve every symbol, at IB where the database does not know it, and chains always.
+
+    Raises UsageError when the job names a universe that is not in the database; GatewayLost and DatabaseError.
+    """
     found: list[tuple[str, Instrument]] = []
     unmet: list[Unmet] = []
-    for symbol in job.universe.symbols:
+    for asked in await asyncio.to_thread(asked_of, engine, job.universe, gateway.origin):
         try:
-            found.append((symbol, await resolve(gateway, engine, job.universe.query(symbol))))
+            those = await resolve_asked(gateway, engine, asked, clock)
         except (UnknownInstrument, AmbiguousInstrument, RequestError) as error:
-            unmet.append(Unmet.because(symbol, error))
+            unmet.append(Unmet.because(asked.symbol, error))
+            continue
+        found += [(asked.symbol, one) for one in those]
+        if asked.query.front:
+            late = await asyncio.to_thread(_left_behind, engine, job, Product.of(those[0]), gateway.origin, clock)
+            found += [(asked.symbol, one) for one in late]
     made = _ordered(job, found, clock)
     return JobOrders(made.orders, (*unmet, *made.unmet))
+
+
+async def resolve_asked(gateway: Gateway, engine: Engine, asked: Asked, clock: Clock) -> tuple[Instrument, ...]:
+    """What is meant today; a member's contract, once found, is kept as the member's. Raises what `resolve_all` does."""
+    found = await resolve_all(gateway, engine, asked.query, clock)
+    if asked.member is not None:
+        await asyncio.to_thread(_bind, engine, asked.member, gateway.origin, found[0].con_id)
+    return found
 
 
 async def job_preview(settings: Settings, engine: Engine, job: Job, clock: Clock) -> tuple[Preview, tuple[Unmet, ...]]:
@@ -99,14 +121,31 @@ def job_selection(job: Job, orders: Iterable[Order], origin: Origin, clock: Cloc
 
 
 def _known_orders(engine: Engine, job: Job, clock: Clock) -> JobOrders | None:
-    """None where the database does not know every symbol."""
+    """None where the database does not know every symbol. Raises UsageError as `job_orders` does."""
     found = []
-    for symbol in job.universe.symbols:
-        row = known_instrument(engine, job.universe.query(symbol), None)
+    for asked in asked_of(engine, job.universe, None):
+        row = known_instrument(engine, asked.query, None)
         if row is None:
             return None
-        found.append((symbol, row.instrument))
+        found.append((asked.symbol, row.instrument))
     return _ordered(job, found, clock)
+
+
+def _left_behind(engine: Engine, job: Job, product: Product, origin: Origin, clock: Clock) -> tuple[Instrument, ...]:
+    """Expired contracts of a chain whose last bars the job still wants."""
+    since = comparable(job.want.start(clock.now().date()))
+    late: dict[Instrument, None] = {}
+    for row in left_behind(engine, product, origin, clock.now()):
+        one = row.series.instrument
+        wanted = (series_of(one, wish.bar_size, wish.what, outside_rth=wish.outside_rth) for wish in job.series)
+        if row.series in wanted and expiry_end(one) > since:
+            late[one] = None
+    return tuple(sorted(late, key=lambda one: one.expiry))
+
+
+def _bind(engine: Engine, member: int, origin: Origin, con_id: int) -> None:
+    with engine.begin() as connection:
+        universes.bind(connection, member, origin, con_id)
 
 
 def _ordered(job: Job, found: Iterable[tuple[str, Instrument]], clock: Clock) -> JobOrders:

@@ -20,6 +20,7 @@ from ingest.cli import (
     plan,
     simulator,
     status,
+    universe,
     update,
     worker,
 )
@@ -43,6 +44,7 @@ app.command()(plan.plan)
 app.command()(backfill.backfill)
 app.command()(update.update)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(universe.app, name="universe")
 app.command()(worker.worker)
 app.command()(status.status)
 app.command()(coverage.coverage)
@@ -80,7 +82,8 @@ def run(arguments: Sequence[str]) -> int:
 def _command(arguments: Sequence[str]) -> list[str]:
     """The command's own words: `instruments add` of `instruments add AAPL --json`."""
     words = list(takewhile(lambda word: not word.startswith("-"), arguments))
-    return words[: 2 if words[:1] == ["instruments"] else 1]
+    groups = {group.name for group in app.registered_groups}
+    return words[: 2 if words and words[0] in groups else 1]
 
 
 def _failed(error: IngestError, *, as_json: bool) -> int:
