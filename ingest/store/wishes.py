@@ -39,7 +39,9 @@ def save(connection: Connection, name: str, path: str, document: Mapping[str, An
 
 
 def set_next_due(connection: Connection, name: str, next_due: datetime | None) -> None:
-    connection.execute(update(table).where(table.c.name == name).values(next_due=next_due))
+    """Of a wish that is there; a removed one has none."""
+    there = update(table).where(table.c.name == name, table.c.removed_at.is_(None))
+    connection.execute(there.values(next_due=next_due))
 
 
 def remove(connection: Connection, name: str) -> None:

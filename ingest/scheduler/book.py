@@ -1,0 +1,117 @@
+"""What the scheduler keeps in the database. Each function is one transaction, and can be repeated when it was lost.
+
+What was missed is judged by what the database knows: the wish as it was last read, the first occurrence of it that was
+not fired then (`next_due`), and the latest that was. A wish that is new, or was removed, has missed nothing; a changed
+schedule counts from when it is read. A firing by hand counts as well: what was due before it needs no catching up.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from ingest.scheduler.occurrences import last_due, next_after
+from ingest.store import firings, wishes
+from ingest.store.firings import Cause
+from ingest.store.jobs import queue_expansion
+from ingest.store.wishes import WishRow
+from ingest.wishes import Job, document_of, job_of
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A wish and when it is due next; None: only by hand."""
+
+    job: Job
+    next_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An occurrence that was put to work: its firing and the job that expands it are committed."""
+
+    firing_id: int
+    wish: str
+    due_at: datetime
+    cause: Cause
+
+
+def take_over(engine: Engine, job: Job, now: datetime, *, was_watched: bool) -> tuple[Waiting, Fired | None]:
+    """Keep a wish as its file is now, and catch up what was missed, once.
+
+    `was_watched`: a scheduler was there all the time, so that what is due now is no late-comer.
+    """
+    next_due = None if job.schedule is None else next_after(job.schedule, now)
+    fired = None
+    with engine.begin() as connection:
+        row = wishes.by_name(connection, job.name)
+        missed = None if row is None or job.schedule is None else _missed(connection, row, job, now)
+        if row is not None and missed is not None:
+            on_time = was_watched and missed == row.next_due
+            fired = _put_to_work(connection, job, missed, "schedule" if on_time else "catch_up")
+        wishes.save(connection, job.name, str(place(job.path)), document_of(job), next_due)
+    return Waiting(job, next_due), fired
+
+
+def fire(engine: Engine, wish: Waiting, now: datetime) -> tuple[Waiting, Fired | None]:
+    """Put a wish to work that is due; of several occurrences the last. None: another scheduler did it before."""
+    assert wish.job.schedule is not None and wish.next_due is not None
+    due = last_due(wish.job.schedule, wish.next_due - _TICK, now) or wish.next_due
+    next_due = next_after(wish.job.schedule, now)
+    with engine.begin() as connection:
+        fired = _put_to_work(connection, wish.job, due, "schedule" if due == wish.next_due else "catch_up")
+        wishes.set_next_due(connection, wish.job.name, next_due)
+    return Waiting(wish.job, next_due), fired
+
+
+def remove(engine: Engine, name: str) -> None:
+    """Its file is gone: it does not fire any more. What was fired goes on."""
+    with engine.begin() as connection:
+        wishes.remove(connection, name)
+
+
+def left_over(engine: Engine, folder: Path, present: Collection[str], wrong: Collection[Path]) -> tuple[str, ...]:
+    """Wishes that were read from this folder once and are not there now, nor hidden behind a file that is wrong.
+
+    Those of other folders are other schedulers' business.
+    """
+    unclear = {str(place(path)) for path in wrong}
+    with engine.connect() as connection:
+        known = wishes.listing(connection)
+    return tuple(
+        row.name
+        for row in known
+        if row.removed_at is None
+        and row.name not in present
+        and row.path not in unclear
+        and Path(row.path).parent == folder.resolve()
+    )
+
+
+def place(path: Path) -> Path:
+    """Where a job file lies, from any working folder; a file that is a link stays one."""
+    return path.parent.resolve() / path.name
+
+
+def _missed(connection: Connection, row: WishRow, job: Job, now: datetime) -> datetime | None:
+    if row.removed_at is not None or row.next_due is None:
+        return None
+    try:
+        before = job_of(row.document).schedule
+    except (KeyError, ValueError):  # written by another version
+        before = job.schedule
+    latest = firings.last_due(connection, row.name)
+    since = row.next_due - _TICK
+    return None if before is None else last_due(before, max(since, latest or since), now)
+
+
+def _put_to_work(connection: Connection, job: Job, due: datetime, cause: Cause) -> Fired | None:
+    firing_id = firings.fire(connection, job.name, due, cause, document_of(job))
+    if firing_id is None:
+        return None
+    queue_expansion(connection, job.name, firing_id, job.priority)
+    return Fired(firing_id, job.name, due, cause)
