@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
@@ -67,6 +67,12 @@ def depth(connection: Connection) -> tuple[Depth, ...]:
     """What is in the queue, by lane and state; ended jobs as far as they are still remembered."""
     found = connection.execute(statement("jobs_depth"))
     return tuple(Depth(Lane(row.lane), _state(row.status, row.queue), row.jobs, row.requests) for row in found)
+
+
+def database_now(connection: Connection) -> datetime:
+    """The clock that `not_before` and the other times of a job are by."""
+    moment: datetime = connection.execute(select(func.now())).scalar_one()
+    return moment
 
 
 def read_progress(connection: Connection, job_id: int) -> JobProgress:

@@ -1,11 +1,11 @@
-"""`ingest jobs`: check wishes that are written as files, show examples of them, and run one by hand."""
+"""`ingest jobs plan` and `run`: what a job file wants, priced, or had at once by this very process."""
 
 import asyncio
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ingest.cli.jobs.words import JobFile, plain, tell_unmet
 from ingest.cli.options import Json, Verbose
 
 if TYPE_CHECKING:
@@ -18,82 +18,8 @@ if TYPE_CHECKING:
     from ingest.progress import RunReport
     from ingest.wishes import ExportWish, Job
 
-app = typer.Typer(
-    help="Wishes as TOML files: check them, print examples, price one, run one.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-_FOLDER = Path("jobs")
-_FILES = Annotated[list[Path] | None, typer.Argument(help="Job files, or folders of them; default: jobs/.")]
-_FILE = Annotated[Path, typer.Argument(help="A job file, such as jobs/us-equities-nightly.toml.")]
-
-
-@app.command()
-def validate(files: _FILES = None, as_json: Json = False) -> int:
-    """Check job files: every problem of every file at once, one line each, as `file:line: key: problem`.
-
-    Exit code 0: all are right; 2: some are not. Needs neither database nor gateway.
-
-    Examples:
-
-      ingest jobs validate
-
-      ingest jobs validate jobs/us-equities-nightly.toml --json
-    """
-    from ingest.cli.screen import emit_json, fail, say
-    from ingest.clock import SystemClock
-    from ingest.errors import UsageError
-    from ingest.wishes import check_jobs
-
-    paths = _job_files(files or [_FOLDER])
-    jobs, problems = check_jobs(paths, SystemClock().now().date())
-    if as_json:
-        emit_json({"valid": not problems, "jobs": [_job_json(job) for job in jobs], "problems": _plain(problems)})
-    else:
-        for problem in problems:
-            typer.echo(str(problem))
-    if problems:
-        fail(f"{_count(len(problems), 'problem')} in {len(paths) - len(jobs)} of {_count(len(paths), 'job file')}.")
-        return UsageError.exit_code
-    say(f"{_count(len(jobs), 'job file')} without a problem: {', '.join(job.name for job in jobs)}.")
-    return 0
-
-
-@app.command()
-def example(
-    name: Annotated[str, typer.Argument(help="Which one; without it, all are listed.")] = "", as_json: Json = False
-) -> None:
-    """List the examples that come with the program, or print one, ready to be kept as a file.
-
-    Examples:
-
-      ingest jobs example
-
-      ingest jobs example us-equities-nightly > nightly.toml
-    """
-    from ingest.cli.screen import emit_json, show, table
-    from ingest.wishes import example_text, examples, read_job
-
-    if name:
-        text = example_text(name)
-        if as_json:
-            emit_json({"name": name, "text": text})
-        else:
-            typer.echo(text, nl=False)
-        return
-    known = {job.name: job.description for job in map(read_job, examples().values())}
-    if as_json:
-        emit_json([{"name": one, "description": description} for one, description in known.items()])
-        return
-    made = table("example", "what it keeps")
-    for row in known.items():
-        made.add_row(*row)
-    show(made)
-
-
-@app.command()
-def plan(file: _FILE, as_json: Json = False) -> int:
+def plan(file: JobFile, as_json: Json = False) -> int:
     """Show what running a job now would ask for, its pacing cost and the time to expect.
 
     Sends no history request. The gateway is asked only for contracts the database does not know yet. Exit code 9: some
@@ -120,16 +46,15 @@ def plan(file: _FILE, as_json: Json = False) -> int:
     with Database.open(settings) as database:
         preview, unmet = asyncio.run(job_preview(settings, database.engine, job, clock))
     if as_json:
-        emit_json({"job": job.name, **plan_json(preview), "unmet": _plain(unmet)})
+        emit_json({"job": job.name, **plan_json(preview), "unmet": plain(unmet)})
     elif preview.plans:
         show(plan_table(preview))
-    _tell_unmet(unmet)
+    tell_unmet(unmet)
     return EXIT_INCOMPLETE if unmet else 0
 
 
-@app.command()
 def run(
-    file: _FILE,
+    file: JobFile,
     retry_failed: bool = typer.Option(False, "--retry-failed", help="Ask again for what IB refused for good."),
     as_json: Json = False,
     verbose: Verbose = False,
@@ -239,7 +164,7 @@ class _Telling:
             from ingest.cli.export import read_back
 
             typer.echo(read_back(self.snapshot))
-        _tell_unmet(self.unmet)
+        tell_unmet(self.unmet)
         if self.failure is not None:
             fail(str(self.failure))
             return self.failure.exit_code
@@ -257,52 +182,4 @@ class _Telling:
             exported = snapshot_json(self.snapshot)
         document = {"job": self.job.name, **report_json(self.report)}
         complete = self.report.is_complete and not self.unmet
-        return document | {"complete": complete, "unmet": _plain(self.unmet), "export": exported}
-
-
-def _job_files(given: list[Path]) -> list[Path]:
-    """Files as they are named, and the *.toml of folders. Raises UsageError for a folder that holds none."""
-    from ingest.errors import UsageError
-
-    found: list[Path] = []
-    for path in given:
-        inside = sorted(path.glob("*.toml")) if path.is_dir() else [path]
-        if not inside or (path == _FOLDER and not path.exists()):
-            raise UsageError(
-                f"There is no job file in {path}/.", hint="Name files, or begin with one of `ingest jobs example`."
-            )
-        found += inside
-    return list(dict.fromkeys(found))
-
-
-def _tell_unmet(unmet: "tuple[Unmet, ...]") -> None:
-    from ingest.cli.screen import fail, say
-
-    if unmet:
-        fail(f"{_count(len(unmet), 'wish', 'wishes')} of the job cannot be met:")
-    for each in unmet:
-        say(f"  {each.symbol}: {each.reason}")
-
-
-def _job_json(job: "Job") -> dict[str, Any]:
-    return {
-        "name": job.name,
-        "file": str(job.path),
-        "description": job.description,
-        "priority": job.priority,
-        "symbols": list(job.universe.symbols),
-        "series": _plain(job.series),
-        "want": {"since": job.want.since, "until": job.want.until},
-        "schedule": None if job.schedule is None else _plain([job.schedule])[0],
-        "export": None if job.export is None else _plain([job.export])[0],
-    }
-
-
-def _plain(values: Any) -> list[dict[str, Any]]:
-    from dataclasses import asdict
-
-    return [asdict(each) for each in values]
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+        return document | {"complete": complete, "unmet": plain(self.unmet), "export": exported}
