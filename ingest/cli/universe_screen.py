@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.console import Group
 from sqlalchemy import Connection
 
 from ingest.app.universe_diff import Diff, Difference, Kind
@@ -37,13 +38,13 @@ def members_table(universe: UniverseRow, members: Sequence[KnownMember], *, hist
     said = [f"{key} {value}" for key in ("sec_type", "exchange", "currency") if (value := getattr(universe, key))]
     title = " · ".join([universe.name, *([universe.description] if universe.description else []), *said])
     columns = ["member", "contract", "exchange", "con_id", "name", "origin"]
-    made = table(*columns, *(["added", "left", "formerly"] if history else []), right=("con_id",), title=title)
+    made = table(*columns, *(["added", "left", "formerly"] if history else []), right=("con_id",))
     for known in members:
         for row, spells in known.contracts or ((None, ()),):
             cells = _cells(row)
             dates = _dates(known.member, spells) if history else []
             made.add_row(known.member.symbol, *cells, *dates, style="dim" if known.member.removed_at else "")
-    return made
+    return Group(title, made)
 
 
 def members_json(members: Sequence[KnownMember], *, history: bool) -> list[dict[str, Any]]:
@@ -89,9 +90,9 @@ def diff_json(diff: Diff, applied: Sequence[Difference]) -> dict[str, Any]:
 
 def tell_filled(filled: Filled) -> None:
     name = filled.universe.name
-    what = f"The universe {name} is made" if filled.is_new else f"The universe {name} exists"
-    known = f"; {count(len(filled.known), 'member')} it had already" if filled.known else ""
-    say(f"{what}: {count(len(filled.added), 'member')} added{known}.")
+    known = f", {len(filled.known)} were there" if filled.known else ""
+    made = "Made the universe" if filled.is_new else "The universe"
+    say(f"{made} {name}: {count(len(filled.added), 'member')} added{known}.")
     if filled.added or filled.known:
         say(f'Next: `ingest universe diff {name}` finds them at IB; [universe] name = "{name}" asks for them in a job.')
     else:
