@@ -1,0 +1,146 @@
+"""How far universes reach: trading time behind, complete as of the last occurrence, in few queries."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine, event, text
+
+from ingest.app.freshness import Freshness, freshness, stale_universes
+from ingest.domain.bar_size import BarSize
+from ingest.domain.ledger import State
+from ingest.store import wishes
+from ingest.wishes import Ago, Want
+from tests import given
+from tests.app.wishing import DAILY, MINUTES, fired, hold, job, stocks, wish
+
+# Tuesday before New York opens; Monday's session was 13:30 to 20:00.
+NOW = given.at("2024-06-11 12:00")
+HOUR = timedelta(hours=1)
+
+
+def one(engine: Engine) -> Freshness:
+    (found,) = freshness(engine, NOW)
+    return found
+
+
+def test_what_is_settled_to_the_last_closed_bar_is_not_behind(engine: Engine) -> None:
+    with engine.begin() as connection:
+        daily, minutes = wish(connection, job(), DAILY, MINUTES)
+        hold(connection, daily, "2024-06-03", "2024-06-11")
+        hold(connection, minutes, "2024-06-03", "2024-06-10 18:00")
+        hold(connection, minutes, "2024-06-10 18:00", "2024-06-11 11:59", State.EMPTY_CONFIRMED)
+    assert one(engine) == Freshness("nightly", 2, 2, oldest_end=given.at("2024-06-11"), is_scheduled=True)
+
+
+def test_behind_is_trading_time_whatever_the_bar_size(engine: Engine) -> None:
+    with engine.begin() as connection:
+        daily, minutes = wish(connection, job(), DAILY, MINUTES)
+        hold(connection, daily, "2024-06-03", "2024-06-11")
+        hold(connection, minutes, "2024-06-03", "2024-06-07 19:00")
+    found = one(engine)
+    assert found.behind == 1 * HOUR + 6.5 * HOUR, "Friday's last hour and Monday; no night, no weekend"
+    assert (found.worst, found.worst_end) == ("AAPL 1m TRADES", given.at("2024-06-07 19:00"))
+    with engine.begin() as connection:
+        hold(connection, daily, "2024-06-07", "2024-06-11", State.TIMED_OUT)
+    found = one(engine)
+    assert (found.behind, found.worst) == (2 * 6.5 * HOUR, "AAPL 1d TRADES"), "two sessions"
+    assert found.oldest_end == given.at("2024-06-07")
+
+
+def test_a_hole_is_not_complete_but_not_behind_either(engine: Engine) -> None:
+    with engine.begin() as connection:
+        (daily,) = wish(connection, job(), DAILY)
+        hold(connection, daily, "2024-06-03", "2024-06-11")
+        hold(connection, daily, "2024-06-05", "2024-06-06", State.FAILED, "IB refused.")
+    found = one(engine)
+    assert (found.complete, found.behind, found.worst) == (0, timedelta(), "")
+
+
+def test_what_was_never_asked_is_behind_by_all_that_is_wished(engine: Engine) -> None:
+    with engine.begin() as connection:
+        wish(connection, job(), DAILY)
+    found = one(engine)
+    assert (found.empty, found.behind, found.worst_end, found.oldest_end) == (1, 6 * 6.5 * HOUR, None, None)
+
+
+def test_complete_is_measured_at_the_last_occurrence(engine: Engine) -> None:
+    """A night that got everything stays complete until the next one is due, whatever closes in between."""
+    wished = job()
+    with engine.begin() as connection:
+        (minutes,) = wish(connection, wished, MINUTES)
+        fired(connection, wished, given.at("2024-06-07 20:45"))
+        hold(connection, minutes, "2024-06-03", "2024-06-07 20:44")
+    found = one(engine)
+    assert (found.complete, found.behind) == (1, 6.5 * HOUR)
+    assert found.last_due == given.at("2024-06-07 20:45")
+    with engine.begin() as connection:
+        fired(connection, wished, given.at("2024-06-10 20:45"))
+    assert one(engine).complete == 0
+
+
+def test_only_what_is_wished_counts(engine: Engine) -> None:
+    done = Want(given.at("2024-06-03").date(), given.at("2024-06-05").date())
+    with engine.begin() as connection:
+        (daily,) = wish(connection, job(want=done), DAILY)
+        hold(connection, daily, "2024-06-03", "2024-06-05")
+        hold(connection, daily, "2024-06-05", "2024-06-11", State.TIMED_OUT)
+    assert (one(engine).complete, one(engine).behind) == (1, timedelta())
+
+
+def test_a_wish_for_nothing_yet_lacks_nothing(engine: Engine) -> None:
+    with engine.begin() as connection:
+        wish(connection, job(want=Want(given.at("2030-01-02").date())), DAILY)
+        wish(connection, job("empty"))
+    empty, nightly = freshness(engine, NOW)
+    assert (nightly.series, nightly.complete, nightly.behind) == (1, 1, timedelta())
+    assert empty == Freshness("empty", is_scheduled=True)
+
+
+def test_a_removed_wish_is_gone(engine: Engine) -> None:
+    with engine.begin() as connection:
+        wish(connection, job(), DAILY)
+        wishes.remove(connection, "nightly")
+    assert freshness(engine, NOW) == ()
+
+
+def test_stale_are_those_with_a_schedule_that_are_further_behind_than_allowed(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for wished in (job(), job("by-hand", schedule=None)):
+            (daily,) = wish(connection, wished, DAILY)
+        hold(connection, daily, "2024-06-03", "2024-06-08")
+    behind = {each.wish: each.behind for each in freshness(engine, NOW)}
+    assert behind == {"nightly": 6.5 * HOUR, "by-hand": 6.5 * HOUR}
+    assert [each.wish for each in stale_universes(engine, NOW, 6 * HOUR)] == ["nightly"]
+    assert not stale_universes(engine, NOW, 6.5 * HOUR)
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(_c: Any, _k: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_series(engine: Engine) -> None:
+    wished = job(want=Want(Ago(10, "year")))
+    with engine.begin() as connection:
+        found = [replace(DAILY, instrument=each) for each in stocks(150)]
+        rows = wish(connection, wished, *found, *(replace(each, bar_size=BarSize.MIN_1) for each in found))
+        connection.execute(
+            text(
+                "INSERT INTO ingest.ledger (series_id, held, state) SELECT unnest(CAST(:ids AS int[])), :held, :state"
+            ),
+            {"ids": [row.id for row in rows], "held": "[2014-01-01 00:00+00, 2024-06-11 00:00+00)", "state": "covered"},
+        )
+    with counted(engine) as statements:
+        found_now = one(engine)
+    assert (found_now.series, found_now.complete) == (300, 150), "the minutes since midnight are due now"
+    assert len(statements) <= 5
