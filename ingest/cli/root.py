@@ -18,6 +18,7 @@ from ingest.cli import (
     jobs,
     notify,
     plan,
+    scheduler,
     simulator,
     status,
     universe,
@@ -46,6 +47,7 @@ app.command()(update.update)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(universe.app, name="universe")
 app.command()(worker.worker)
+app.command()(scheduler.scheduler)
 app.command()(status.status)
 app.command()(coverage.coverage)
 app.command()(export.export)

@@ -40,8 +40,11 @@ def table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
     return made
 
 
-def configure_logs(*, verbose: bool, running: bool = False, serving: bool = False) -> None:
-    """Logs on stderr: errors; while a run goes on also what it waits for; a service's jobs; with `--verbose` all."""
+def configure_logs(*, verbose: bool, running: bool = False, serving: bool = False, as_json: bool = False) -> None:
+    """Logs on stderr: errors; while a run goes on also what it waits for; a service's jobs; with `--verbose` all.
+
+    `as_json`: on stdout, a JSON document a line.
+    """
     levels = ((verbose, logging.DEBUG), (serving, logging.INFO), (running, logging.WARNING), (True, logging.ERROR))
     level = next(level for applies, level in levels if applies)
     structlog.configure(
@@ -49,10 +52,10 @@ def configure_logs(*, verbose: bool, running: bool = False, serving: bool = Fals
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stdout if as_json else sys.stderr),
         cache_logger_on_first_use=False,
     )
 

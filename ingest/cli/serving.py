@@ -21,9 +21,16 @@ def _no_parts(_settings: Settings, _engine: Engine, _clock: Clock) -> Sequence[P
     return ()
 
 
-def serve(settings: Settings, gateways: Sequence[str], *, parts: Parts = _no_parts, verbose: bool = False) -> int:
-    """Run until SIGTERM (0) or Ctrl-C (130); a second signal ends the process at once."""
-    configure_logs(verbose=verbose, serving=True)
+def serve(
+    settings: Settings,
+    gateways: Sequence[str],
+    *,
+    parts: Parts = _no_parts,
+    verbose: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Run until SIGTERM (0) or Ctrl-C (130); a second signal ends the process at once. `as_json`: the log."""
+    configure_logs(verbose=verbose, serving=True, as_json=as_json)
     clock = clock_of(settings)
     with Database.open(settings) as database:
         service = Service(settings, database.engine, clock, gateways, parts(settings, database.engine, clock))
@@ -38,11 +45,11 @@ async def _run(service: Service) -> int:
         received.append(number)
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)
-        say("Stopping: what is on the wire is waited for …")
+        say("Stopping: what is on the wire is waited for …" if service.gateways else "Stopping …")
         service.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
     await service.run()
-    say("Stopped. Unfinished jobs are back in the queue.")
+    say("Stopped. Unfinished jobs are back in the queue." if service.gateways else "Stopped.")
     return EXIT_INTERRUPTED if received and received[0] == signal.SIGINT else 0

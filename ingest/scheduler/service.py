@@ -191,13 +191,16 @@ class Scheduler:
             self._trouble(name, str(error))
             return
         self._troubles.pop(name, None)
-        self._wishes[name] = wish
+        known, self._wishes[name] = self._wishes.get(name), wish
+        due = _said(wish.next_due)
         if fired is not None:
             self._fired.append(fired)
-            log.info("fired", wish=name, due=_said(fired.due_at), cause=fired.cause, firing=fired.firing_id)
-        log.info("waiting", wish=name, next_due=_said(wish.next_due))
+            told = {"due": _said(fired.due_at), "cause": fired.cause, "firing": fired.firing_id}
+            log.info("fired", wish=name, **told, next_due=due)
+        elif self._is_watching and (known is None or known.job != wish.job):
+            log.info("wish_read", wish=name, next_due=due)
         if wish.next_due and wish.job.schedule and is_supposed(wish.job.schedule, wish.next_due):
-            log.warning("holidays_unknown", wish=name, due=_said(wish.next_due))
+            log.warning("holidays_unknown", wish=name, next_due=due)
 
     def _trouble(self, name: str, why: str) -> None:
         """Said once for as long as it lasts."""
