@@ -1,4 +1,4 @@
-"""The queue by itself: jobs that do nothing, put in, claimed, locked by series and finished; and claims from a long queue.
+"""The queue by itself: jobs that do nothing, put in, claimed, locked by series and finished; claims from a long queue.
 
 Only the queue is measured: what a job does with a gateway is measured elsewhere. The claim is Procrastinate's own
 statement, with the index that our migration adds.

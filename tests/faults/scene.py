@@ -48,7 +48,7 @@ WISH = Window(datetime(2024, 5, 13, tzinfo=UTC), datetime(2024, 5, 25, tzinfo=UT
 CONCURRENCY = 2
 SECONDS_PER_REQUEST = 60.0
 
-_SPANS = Spans({**DEFAULT_SPANS, BarSize.MIN_5: Duration(2, "D"), BarSize.SEC_30: Duration(7200, "S")})
+SPANS = Spans({**DEFAULT_SPANS, BarSize.MIN_5: Duration(2, "D"), BarSize.SEC_30: Duration(7200, "S")})
 
 
 @lru_cache(maxsize=1)
@@ -106,7 +106,7 @@ class Scene:
     async def _run(self, port: int, clock: LoopClock, *, retry_failed: bool) -> "Ending":
         gate = PacedGate(Pacer(self.rules), clock)
         address = GatewayAddress(port=port, client_id=3, login_name="main", max_server_version=self.version)
-        options = Options(_SPANS, self.rules.open_requests, retry_failed)
+        options = Options(SPANS, self.rules.open_requests, retry_failed)
         try:
             async with Gateway(address, clock, gate, self.deadlines) as gateway:
                 fetcher = Fetcher(gateway, clock, RetryPolicy(), SECONDS_PER_REQUEST)
