@@ -1,7 +1,8 @@
-"""`ingest update`: bring what is held up to the last closed bar."""
+"""`ingest update`: bring what is held up to the last closed bar, now, or by the queue."""
 
 import asyncio
 
+from ingest.cli.jobs.words import Priority, Queue
 from ingest.cli.options import Json, OutsideRth, SomeBarSizes, SomeSymbols, Verbose, What
 
 
@@ -10,34 +11,49 @@ def update(
     bar_size: SomeBarSizes = None,
     what: What = "",
     outside_rth: OutsideRth = False,
+    queue: Queue = False,
+    priority: Priority = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
     """Bring series up to date: from the end of what is held to the last closed bar, and what failed before.
 
-    Only series that a backfill has begun; without symbols, all of them. Made for a nightly cron line.
+    Only series that a backfill has begun; without symbols, all of them. Made for a nightly cron line. With --queue
+    workers do it, one job a series.
 
     Examples:
 
       ingest update
 
       ingest update AAPL MSFT --bar-size 1d --json
+
+      ingest update --queue
     """
     from sqlalchemy import Engine
 
     from ingest.app.connecting import clock_of
     from ingest.app.ordering import update_orders
+    from ingest.app.queueing import QueuedSeries, queue_update
     from ingest.cli.held import held_series
+    from ingest.cli.jobs.words import refuse_priority
+    from ingest.cli.queued import run_queueing
     from ingest.cli.running import run_orders
     from ingest.config import load_settings
     from ingest.gateway.client import Gateway
     from ingest.worker.lines import Order
 
+    refuse_priority(priority, queue=queue)
     settings = load_settings()
     clock = clock_of(settings)
+
+    async def queued(engine: Engine) -> tuple[QueuedSeries, ...]:
+        rows = held_series(engine, symbols, bar_size, what, outside_rth=outside_rth or None)
+        return await queue_update(settings, engine, rows, clock, priority=priority or 0)
 
     async def orders(gateway: Gateway, engine: Engine) -> list[Order]:
         rows = held_series(engine, symbols, bar_size, what, outside_rth=outside_rth or None, origin=gateway.origin)
         return await asyncio.to_thread(update_orders, engine, rows, clock)
 
+    if queue:
+        return run_queueing(settings, queued, as_json=as_json, verbose=verbose)
     return asyncio.run(run_orders(settings, clock, orders, as_json=as_json, verbose=verbose))

@@ -13,7 +13,16 @@ JobFile = Annotated[Path, typer.Argument(help="A job file, such as jobs/us-equit
 JobIds = Annotated[
     list[int] | None, typer.Argument(min=1, max=2**63 - 1, help="Numbers of jobs, as `ingest jobs list` shows them.")
 ]
+Queue = Annotated[bool, typer.Option("--queue", help="Queue it for workers instead of doing it now.")]
 Priority = Annotated[int | None, typer.Option(min=-100, max=100, help="Higher goes first.")]
+
+
+def refuse_priority(priority: int | None, *, queue: bool) -> None:
+    """Raises UsageError for a priority of something that is not queued."""
+    from ingest.errors import UsageError
+
+    if priority is not None and not queue:
+        raise UsageError("--priority is for queued jobs.", hint="Add --queue.")
 
 
 def only_one(problem: str, hint: str, *given: bool) -> None:
