@@ -236,6 +236,6 @@ def test_shared_locks_are_taken_again_after_an_outage_but_for_those_that_others_
 def test_a_violation_while_giving_way_is_no_reason_to_wait_for_another_round(engine: Engine) -> None:
     """It is not the request's fault, and would have been repeated."""
     scene = Scene(engine, 200, rules=PacingRules(open_requests=1))
-    ended = run_virtually(a_round(scene, slice_seconds=0.1, script=strikes("error", known="pacing", times=1)))
+    ended = run_virtually(a_round(scene, slice_seconds=1.0, script=strikes("error", known="pacing", times=1)))
     assert ended.is_complete
     assert scene.held().bars.equals(scene.truth())
