@@ -141,6 +141,16 @@ def try_lock(connection: Connection, series_id: int) -> LockHolder | None:
     return LockHolder(0, "another session", connection.execute(select(func.now())).scalar_one())
 
 
+def end_session(connection: Connection, backend_pid: int) -> None:
+    """End a session of ours that the server still believes in, and with it its locks. It may take a moment."""
+    connection.execute(select(func.pg_terminate_backend(backend_pid)))
+
+
+def backend_pid(connection: Connection) -> int:
+    """What the server knows this session by."""
+    return int(connection.execute(select(func.pg_backend_pid())).scalar_one())
+
+
 def unlock(connection: Connection, series_id: int) -> None:
     """Give back what `try_lock` took in this session."""
     connection.execute(select(func.pg_advisory_unlock(_LOCK_SPACE, series_id)))

@@ -13,12 +13,16 @@ from typing import Protocol
 import structlog
 from sqlalchemy import Connection, Engine
 
+from ingest.clock import blocking_sleep
 from ingest.errors import DatabaseError, DatabaseUnreachable, SeriesBusy
 from ingest.store import series as series_store
 from ingest.store.engine import answers
 from ingest.store.series import LockHolder, SeriesRow
 
 log = structlog.get_logger()
+
+#: The server may believe for a while in a session that we have lost. It is ended there, which takes milliseconds.
+_GHOST_LOOKS, _GHOST_SECONDS = 100, 0.05
 
 
 class LockKeeper(Protocol):
@@ -40,6 +44,8 @@ class Locks:
     engine: Engine
     rows: list[SeriesRow] = field(default_factory=list)
     _session: Connection | None = None
+    _backend: int = 0
+    _ghost: int = 0
 
     @classmethod
     @contextmanager
@@ -58,6 +64,12 @@ class Locks:
     def try_take(self, row: SeriesRow) -> LockHolder | None:
         """None: it is ours; else who has it."""
         holder = series_store.try_lock(self._open(), row.id)
+        for _ in range(_GHOST_LOOKS):
+            if holder is None or holder.backend_pid != self._ghost:
+                break
+            series_store.end_session(self._open(), self._ghost)
+            blocking_sleep(_GHOST_SECONDS)
+            holder = series_store.try_lock(self._open(), row.id)
         if holder is None:
             self.rows.append(row)
         return holder
@@ -91,6 +103,7 @@ class Locks:
     def _open(self) -> Connection:
         if self._session is None:
             self._session = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._ghost, self._backend = self._backend, series_store.backend_pid(self._session)
         return self._session
 
     @property
