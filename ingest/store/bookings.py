@@ -8,7 +8,8 @@ therefore lies a grace ahead when it is made.
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
+from sqlalchemy.dialects.postgresql import TSTZRANGE
 
 from ingest.domain.answer import RequestRecord
 from ingest.store.requests import listed, record_of, values_of
@@ -39,7 +40,8 @@ def records(connection: Connection, request_ids: Collection[int]) -> dict[int, R
 def enter(connection: Connection, row: SeriesRow, record: RequestRecord, grace_seconds: float) -> int:
     """Book a request that leaves within `grace_seconds`. Gives its id in the log."""
     values = values_of(row, record) | {"grace": grace_seconds}
-    return int(connection.execute(statement("book_request"), values).scalar_one())
+    booked = statement("book_request").bindparams(bindparam("asked", type_=TSTZRANGE))
+    return int(connection.execute(booked, values).scalar_one())
 
 
 def move(connection: Connection, request_id: int, record: RequestRecord, grace_seconds: float) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from ingest.domain.answer import RequestOutcome
 from ingest.store import bookings, requests
 from ingest.store.series import SeriesRow
+from tests import given
 from tests.store import settled
 
 
@@ -26,11 +27,12 @@ def test_a_booking_ages_from_the_end_of_its_grace_by_the_databases_clock(engine:
 
 
 def test_a_booked_request_is_read_and_finished_like_any_other(engine: Engine, series_row: SeriesRow) -> None:
-    sent = settled.record(series_row, outcome=RequestOutcome.SENT)
+    window = given.window("2024-01-02 15:00", "2024-01-02 16:00")
+    sent = settled.record(series_row, window=window, outcome=RequestOutcome.SENT)
     with engine.begin() as connection:
         request_id = bookings.enter(connection, series_row, sent, 1.0)
         assert bookings.records(connection, [request_id]) == {request_id: replace(sent, request_id=request_id)}
-        done = settled.record(series_row, request_id=request_id)
+        done = settled.record(series_row, window=window, request_id=request_id)
         assert requests.save(connection, series_row, done) == request_id
         assert requests.proof(connection, series_row.id) == (done,)
         assert bookings.past(connection, sent.login.name, 600.0).keys() == {request_id}
