@@ -25,6 +25,9 @@ from ingest.cli import (
     update,
     worker,
 )
+from ingest.cli import (
+    run as run_command,
+)
 from ingest.cli.screen import configure_logs, fail
 from ingest.errors import EXIT_INTERRUPTED, IngestError, UsageError
 
@@ -46,6 +49,7 @@ app.command()(backfill.backfill)
 app.command()(update.update)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(universe.app, name="universe")
+app.command()(run_command.run)
 app.command()(worker.worker)
 app.command()(scheduler.scheduler)
 app.command()(status.status)

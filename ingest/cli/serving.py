@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from ingest.app.connecting import clock_of
 from ingest.app.serving.service import Part, Service
+from ingest.app.telling import people_of
 from ingest.cli.screen import configure_logs, say
 from ingest.clock import Clock
 from ingest.config import Settings
@@ -33,7 +34,9 @@ def serve(
     configure_logs(verbose=verbose, serving=True, as_json=as_json)
     clock = clock_of(settings)
     with Database.open(settings) as database:
-        service = Service(settings, database.engine, clock, gateways, parts(settings, database.engine, clock))
+        engine = database.engine
+        people = people_of(settings, engine, clock)
+        service = Service(settings, engine, clock, gateways, parts(settings, engine, clock), people)
         return asyncio.run(_run(service))
 
 

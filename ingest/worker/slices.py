@@ -80,7 +80,7 @@ class SliceResult:
 
 @dataclass(slots=True)
 class Station:
-    """A gateway at work. `sent` counts what goes over its wire, by what became of it."""
+    """A gateway at work."""
 
     engine: Engine
     source: Heads
@@ -88,7 +88,6 @@ class Station:
     clock: Clock
     options: Callable[[], Options]
     locks: SharedLocks
-    sent: dict[RequestOutcome, int] = field(default_factory=dict)
     _slices: dict[Series, _Slice] = field(default_factory=dict)
     _left: bool = False
 
@@ -98,7 +97,6 @@ class Station:
 
     def hear(self, record: RequestRecord) -> None:
         """To be told of every request when it leaves and when it ends."""
-        self.sent[record.outcome] = self.sent.get(record.outcome, 0) + 1
         going_on = self._slices.get(record.series)
         if going_on is not None and record.outcome is RequestOutcome.SENT:
             going_on.sent.add((record.end_text, str(record.duration)))

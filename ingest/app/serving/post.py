@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Engine
 
-from ingest.app.serving.station import Manned, man_station
+from ingest.app.serving.station import Counts, Manned, man_station
 from ingest.app.serving.tasks import Tasks
 from ingest.app.serving.telling import Teller
 from ingest.clock import Clock
@@ -68,6 +68,7 @@ class Post:
     note: str = ""
     since: datetime = field(init=False)
     manned: Manned | None = None
+    counts: Counts = field(default_factory=Counts)
     _row_id: int | None = None
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _crew: Crew | None = None
@@ -112,7 +113,7 @@ class Post:
         """From connecting to losing the gateway, or the database."""
         locks = SharedLocks(self.engine)
         try:
-            async with man_station(self.settings, self.engine, self.clock, self.gate, locks) as manned:
+            async with man_station(self.settings, self.engine, self.clock, self.gate, locks, self.counts) as manned:
                 self.manned = manned
                 await self.teller.gateway_back(self.name)
                 await self._work_on(manned)

@@ -12,10 +12,12 @@ from sqlalchemy import Engine
 from ingest.app.connecting import gate_of, seed_gate
 from ingest.app.serving.housekeeping import Housekeeping
 from ingest.app.serving.post import Post
+from ingest.app.serving.showing import Showing
 from ingest.app.serving.telling import Silence, Teller
 from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.gateway.gate import PacedGate
+from ingest.health import healthy
 from ingest.queue.lanes import forward_log
 
 log = structlog.get_logger()
@@ -42,6 +44,7 @@ class Service:
     parts: Sequence[Part] = ()
     teller: Teller = field(default_factory=Silence)
     posts: list[Post] = field(default_factory=list)
+    _gates: dict[str, PacedGate] = field(default_factory=dict)
     _stopping: bool = False
 
     async def run(self) -> None:
@@ -49,13 +52,17 @@ class Service:
         forward_log()
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "ingest"))
         await self._make_posts()
+        showing = self._showing()
         works = [post.serve() for post in self.posts] + [part.run() for part in self.parts]
-        keeping = asyncio.create_task(self._keep_house(), name="housekeeping")
-        try:
-            await self._all(works)
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+        with healthy(self.settings.health, showing.vitals):
+            beside = [asyncio.create_task(self._keep_house()), asyncio.create_task(showing.run())]
+            try:
+                await self._all(works)
+            finally:
+                for each in beside:
+                    each.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
+                await self.teller.close()
 
     def stop(self) -> None:
         """Claim nothing more, let slices give way, and end. Safe to call twice."""
@@ -66,14 +73,13 @@ class Service:
             part.stop()
 
     async def _make_posts(self) -> None:
-        gates: dict[str, PacedGate] = {}
         for name in self.gateways:
             settings = self.settings.at(name)
             login = settings.gateway.login
-            if login not in gates:
-                gates[login] = gate_of(settings, self.clock)
-                await asyncio.to_thread(seed_gate, self.engine, gates[login], settings, self.clock)
-            self.posts.append(Post(name, settings, self.engine, self.clock, gates[login], self.teller))
+            if login not in self._gates:
+                self._gates[login] = gate_of(settings, self.clock)
+                await asyncio.to_thread(seed_gate, self.engine, self._gates[login], settings, self.clock)
+            self.posts.append(Post(name, settings, self.engine, self.clock, self._gates[login], self.teller))
         if self._stopping:
             self.stop()
 
@@ -90,7 +96,11 @@ class Service:
                 raise outcome
 
     async def _keep_house(self) -> None:
-        async def rest(wall_seconds: float) -> None:
-            await self.clock.sleep(wall_seconds * self.settings.clock.scale)
+        await Housekeeping(self.engine, self.settings, self._rest).run()
 
-        await Housekeeping(self.engine, self.settings, rest).run()
+    def _showing(self) -> Showing:
+        is_served = bool(self.settings.health.port)
+        return Showing(self.engine, self.clock, self.posts, self._gates, self.teller, self._rest, is_served)
+
+    async def _rest(self, wall_seconds: float) -> None:
+        await self.clock.sleep(wall_seconds * self.settings.clock.scale)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
@@ -14,10 +14,20 @@ from ingest.domain.answer import RequestRecord
 from ingest.fetch import Fetcher, RetryPolicy
 from ingest.gateway.client import Gateway
 from ingest.gateway.gate import PacedGate
+from ingest.health import Tally
 from ingest.plan.learning import SpanLearner
 from ingest.worker.locking import SharedLocks
 from ingest.worker.run import Options
 from ingest.worker.slices import Station, SteadyTime
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a post has done since its process began."""
+
+    tally: Tally = field(default_factory=Tally)
+    slices: int = 0
+    bars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +36,19 @@ class Manned:
 
     station: Station
     gateway: Gateway
-    gate: PacedGate
     learner: SpanLearner
+    counts: Counts
 
 
 @asynccontextmanager
-async def man_station(
-    settings: Settings, engine: Engine, clock: Clock, gate: PacedGate, locks: SharedLocks
+async def man_station(  # noqa: PLR0917 - all of a post's own
+    settings: Settings, engine: Engine, clock: Clock, gate: PacedGate, locks: SharedLocks, counts: Counts
 ) -> AsyncIterator[Manned]:
     """Connect, and put together what jobs need. Raises GatewayUnreachable or GatewayRefused."""
     heard: list[Station] = []
 
     def hear(record: RequestRecord) -> None:
+        counts.tally.hear(record)
         for station in heard:
             station.hear(record)
 
@@ -53,4 +64,4 @@ async def man_station(
         fetcher = Fetcher(source, clock, RetryPolicy(attempts=chosen.attempts), chosen.request_seconds)
         station = Station(engine, SteadyTime(gateway, clock), fetcher, clock, options, locks)
         heard.append(station)
-        yield Manned(station, gateway, gate, learner)
+        yield Manned(station, gateway, learner, counts)

@@ -18,7 +18,7 @@ from ingest.config import Settings
 from ingest.domain.job import JobProgress, Lane
 from ingest.domain.window import Window
 from ingest.errors import DatabaseUnreachable, GatewayError, IngestError, RequestError, SeriesBusy, UsageError
-from ingest.queue.tasks import Handlers, JobFailed, Later
+from ingest.queue.tasks import Handler, Handlers, JobFailed, Later
 from ingest.store import firings, job_listing, jobs, wishes
 from ingest.store import series as series_store
 from ingest.store.firings import Firing
@@ -48,27 +48,49 @@ class Tasks:
 
     @property
     def handlers(self) -> Handlers:
-        return Handlers(self.fill, self.expand, self.conclude)
+        return Handlers(*(self._unharmed(each) for each in (self.fill, self.expand, self.conclude)))
+
+    def _unharmed(self, task: Handler) -> Handler:
+        """No job is lost for a database that is away, and none fails in silence."""
+
+        async def unharmed(job_id: int, args: Mapping[str, Any]) -> None:
+            with log_context(job=job_id, gateway=self.name):
+                try:
+                    await task(job_id, args)
+                except DatabaseUnreachable as error:
+                    log.info("job_given_back", because=error.message)
+                    raise Later(self._wall(_GONE)) from None
+                except (Later, JobFailed):
+                    raise
+                except IngestError as error:
+                    log.warning("job_failed", because=str(error))
+                    raise
+                except Exception:
+                    log.exception("job_broke")
+                    raise
+
+        return unharmed
 
     async def fill(self, job_id: int, args: Mapping[str, Any]) -> None:
         """One slice of a series. Gives the job back by raising Later, or ends it."""
-        with log_context(job=job_id, gateway=self.name):
-            row, progress = await asyncio.to_thread(self._begin, job_id, args)
-            windows = jobs.windows_of(args)
-            try:
-                result = await self.manned.station.work(
-                    row,
-                    windows,
-                    self.settings.worker.slice_seconds,
-                    tried=[_shape(each) for each in progress.tried],
-                    retry_failed=args["retry_failed"],
-                )
-            except (SeriesBusy, GatewayError, DatabaseUnreachable) as error:
-                raise await self._later(job_id, args, progress, error) from None
-            except IngestError as error:
-                await self._note(job_id, replace(progress, gateway=self.name, note=str(error)))
-                raise JobFailed(str(error)) from error
-            await self._after(job_id, args, progress, result)
+        progress = await asyncio.to_thread(self._progress, job_id)
+        try:
+            result = await self.manned.station.work(
+                await asyncio.to_thread(self._row, args["series"]),
+                jobs.windows_of(args),
+                self.settings.worker.slice_seconds,
+                tried=[_shape(each) for each in progress.tried],
+                retry_failed=args["retry_failed"],
+            )
+        except DatabaseUnreachable:
+            raise
+        except (SeriesBusy, GatewayError) as error:
+            raise await self._later(job_id, args, progress, error) from None
+        except IngestError as error:
+            log.warning("job_failed", wish=args["wish"], because=str(error))
+            await self._note(job_id, replace(progress, gateway=self.name, note=str(error)))
+            raise JobFailed(str(error)) from error
+        await self._after(job_id, args, progress, result)
 
     async def expand(self, job_id: int, args: Mapping[str, Any]) -> None:
         """A firing → one fill for each of its series that is not complete."""
@@ -94,26 +116,31 @@ class Tasks:
         from ingest.app.concluding import conclude  # exporting brings in half of pyarrow
 
         outcome = await asyncio.to_thread(conclude, self.engine, self.settings, self.clock, args["firing"])
-        log.info("firing_concluded", job=job_id, wish=args["wish"], firing=args["firing"])
+        log.info("firing_concluded", wish=args["wish"], firing=args["firing"])
         await self.teller.concluded(outcome)
 
     # -- a slice
 
-    def _begin(self, job_id: int, args: Mapping[str, Any]) -> tuple[SeriesRow, JobProgress]:
+    def _progress(self, job_id: int) -> JobProgress:
         with self.engine.connect() as connection:
-            row = series_store.by_id(connection, args["series"])
-            progress = job_listing.read_progress(connection, job_id)
+            return job_listing.read_progress(connection, job_id)
+
+    def _row(self, series_id: int) -> SeriesRow:
+        with self.engine.connect() as connection:
+            row = series_store.by_id(connection, series_id)
         if row is None:
-            raise JobFailed(f"Series {args['series']} is not in the database.")
+            raise JobFailed(f"Series {series_id} is not in the database.")
         if row.origin is not self.manned.gateway.origin:
             raise JobFailed(
                 f"{row} holds {row.origin} bars, the gateway {self.name} serves {self.manned.gateway.origin} ones.",
                 hint="Give the series a gateway of its kind.",
             )
-        return row, progress
+        return row
 
     async def _after(self, job_id: int, args: Mapping[str, Any], progress: JobProgress, result: SliceResult) -> None:
         policy = RoundPolicy(self.settings.worker.rounds, timedelta(minutes=self.settings.worker.first_wait_minutes))
+        self.manned.counts.slices += 1
+        self.manned.counts.bars += result.bars
         now = replace(
             progress,
             gateway=self.name,
@@ -142,10 +169,9 @@ class Tasks:
                 raise JobFailed(note)
 
     async def _later(self, job_id: int, args: Mapping[str, Any], progress: JobProgress, error: IngestError) -> Later:
-        """The job is not to blame: somebody else is busy with its series, or the gateway or the database is gone."""
+        """The job is not to blame: somebody else is busy with its series, or the gateway is gone."""
         log.info("job_given_back", because=error.message)
-        if not isinstance(error, DatabaseUnreachable):
-            await self._note(job_id, replace(progress, gateway=self.name, note=error.message))
+        await self._note(job_id, replace(progress, gateway=self.name, note=error.message))
         return Later(self._wall(_BUSY if isinstance(error, SeriesBusy) else _GONE), await self._lane(args))
 
     async def _lane(self, args: Mapping[str, Any]) -> Lane | None:

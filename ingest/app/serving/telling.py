@@ -1,5 +1,6 @@
 """Who is told of what, by whoever works: conclusions, and gateways that need somebody."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from ingest.domain.conclusion import Conclusion
+from ingest.domain.freshness import Freshness
 from ingest.errors import GatewayError
 
 log = structlog.get_logger()
@@ -21,6 +23,10 @@ class Teller(Protocol):
 
     async def gateway_back(self, gateway: str) -> None: ...
 
+    async def freshness(self, wishes: Sequence[Freshness]) -> None: ...
+
+    async def close(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:
@@ -34,3 +40,9 @@ class Silence:
 
     async def gateway_back(self, gateway: str) -> None:
         log.debug("not_told", gateway=gateway)
+
+    async def freshness(self, wishes: Sequence[Freshness]) -> None:
+        log.debug("not_told", wishes=len(wishes))
+
+    async def close(self) -> None:
+        log.debug("nobody_to_tell")
