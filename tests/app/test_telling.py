@@ -1,0 +1,143 @@
+"""Who is told of what, and when: over a real database and a real endpoint, across restarts."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from ingest.app.observing import database_answers, observe
+from ingest.app.telling import People, people_of
+from ingest.clock import FakeClock
+from ingest.config import ExactSettings, NotifySettings
+from ingest.domain.conclusion import Conclusion, FailedJob
+from ingest.domain.freshness import Freshness
+from ingest.domain.job import Fill, Lane
+from ingest.errors import DatabaseUnreachable, GatewayUnreachable
+from ingest.store import jobs
+from ingest.store.engine import create_engine
+from ingest.store.series import SeriesRow
+from tests import given
+from tests.app.wishing import DAILY, job, wish
+from tests.unit.notify.receiving import Endpoint, endpoint
+
+NOON = given.at("2024-06-10 12:00")
+GONE = GatewayUnreachable("Nothing answers at 127.0.0.1:4001.", hint="Start the gateway and log in.")
+NIGHT = Conclusion(7, "nightly", "schedule", NOON, NOON, NOON, 2, 2, 6, 0, 2)
+FAILED = replace(NIGHT, failed=(FailedJob(31, "AAPL 1d TRADES", "IB refused."),))
+
+
+@pytest.fixture
+def web() -> Iterator[Endpoint]:
+    with endpoint() as found:
+        yield found
+
+
+def people(engine: Engine, web: Endpoint, clock: FakeClock, **wishes: object) -> People:
+    notify = NotifySettings.model_validate({"urls": SecretStr(web.url("secret")), **wishes})
+    return people_of(ExactSettings(notify=notify), engine, clock)
+
+
+def titles(web: Endpoint) -> list[str]:
+    return [post["title"] for post in web.posts]
+
+
+async def test_a_digest_is_sent_once_also_after_a_restart(engine: Engine, web: Endpoint) -> None:
+    for _ in range(2):
+        everybody = people(engine, web, FakeClock(NOON))
+        await everybody.concluded(NIGHT)
+        await everybody.close()
+    assert titles(web) == ["nightly: complete"]
+
+
+async def test_who_wants_no_digest_still_hears_of_failures(engine: Engine, web: Endpoint) -> None:
+    for quiet in ({}, {"digest": False}, {"digest": False, "failures": False}):
+        everybody = people(engine, web, FakeClock(NOON), **quiet)
+        await everybody.concluded(FAILED)
+        await everybody.close()
+    everybody = people(engine, web, FakeClock(NOON), digest=False)
+    await everybody.concluded(replace(NIGHT, firing=8))
+    await everybody.jobs_failed("", [])
+    await everybody.jobs_failed("", [FailedJob(40, "KO 1d TRADES", "IB refused.")])
+    await everybody.close()
+    assert titles(web) == ["nightly: 1 job failed", "nightly: 1 job failed", "jobs queued by hand: 1 job failed"]
+    assert "Failed:" in web.posts[0]["message"], "the first is the digest"
+    assert "ingest jobs retry 31" in web.posts[1]["message"]
+
+
+async def test_a_gateway_is_told_of_when_it_stays_away_and_when_it_is_back(engine: Engine, web: Endpoint) -> None:
+    clock = FakeClock(NOON)
+    everybody = people(engine, web, clock)
+    await everybody.gateway_trouble("main", NOON, GONE)
+    clock.advance(14 * 60)
+    await everybody.gateway_trouble("main", NOON, GONE)
+    await everybody.gateway_back("main")
+    await everybody.close()
+    assert not web.posts, "a nightly restart"
+    clock.advance(60)
+    for restarted in (everybody, people(engine, web, clock)):
+        await restarted.gateway_trouble("main", NOON, GONE)
+        await restarted.close()
+    assert titles(web) == ["Gateway main needs you"]
+    assert "It said: Nothing answers at 127.0.0.1:4001." in web.posts[0]["message"]
+    assert "Start the gateway and log in." in web.posts[0]["message"]
+    for _ in range(2):
+        await everybody.gateway_back("main")
+    await everybody.close()
+    assert titles(web)[1:] == ["Gateway main is back"]
+
+
+async def test_universes_that_fall_behind_are_told_of_until_they_catch_up(engine: Engine, web: Endpoint) -> None:
+    late = Freshness("nightly", 2, 1, behind=timedelta(hours=9), worst="AAPL 1m TRADES", is_scheduled=True)
+    clock = FakeClock(NOON)
+    everybody = people(engine, web, clock, stale_hours=8)
+    fine = replace(late, behind=timedelta(hours=8))
+    for wishes in ([fine], [late], [late], [replace(late, is_scheduled=False)], [fine], [late]):
+        await everybody.freshness(wishes)
+    await everybody.close()
+    assert titles(web) == ["nightly is 9 h behind"] * 2, "once each time it falls behind"
+    silent = people(engine, web, clock)
+    await silent.freshness([replace(late, wish="other")])
+    await silent.close()
+    assert len(web.posts) == 2, "stale_hours = 0 is never"
+
+
+async def test_a_day_later_the_same_trouble_is_news_again(engine: Engine, web: Endpoint) -> None:
+    clock = FakeClock(NOON)
+    for hours in (1, 22, 1):
+        clock.advance(hours * 3600)
+        everybody = people(engine, web, clock)
+        await everybody.gateway_trouble("main", NOON, GONE)
+        await everybody.close()
+    clock.advance(3600)
+    everybody = people(engine, web, clock)
+    await everybody.gateway_trouble("main", NOON, GONE)
+    await everybody.close()
+    assert len(web.posts) == 2
+
+
+async def test_telling_keeps_nobody_waiting(engine: Engine, web: Endpoint) -> None:
+    everybody = people(engine, web, FakeClock(NOON))
+    await asyncio.wait_for(everybody.concluded(NIGHT), timeout=1)
+    assert not web.posts
+    await everybody.close()
+    assert web.posts
+
+
+def test_what_the_database_knows_for_metrics(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        wish(connection, job(), DAILY)
+        jobs.queue_fills(connection, [Fill(series_row.id, (given.window("2024-06-03", "2024-06-04"),), Lane.LARGE)])
+    found = observe(engine, NOON)
+    assert found.jobs == {("large", "waiting"): 1}
+    assert [each.wish for each in found.wishes] == ["nightly"]
+
+
+def test_a_database_is_asked_whether_it_is_there(engine: Engine) -> None:
+    assert database_answers(engine) == ""
+    nowhere = create_engine("postgresql://ingest@127.0.0.1:1/none", pooled=False)
+    with pytest.raises(DatabaseUnreachable):
+        database_answers(nowhere)
