@@ -102,7 +102,7 @@ def _is_meant(database: "Database") -> bool:
         raise UsageError("--all cancels every job that waits or runs.", hint="Say --yes if that is meant.")
     with database.engine.connect() as connection:
         many = sum(each.jobs for each in job_listing.depth(connection) if not each.state.has_ended)
-    return typer.confirm(f"Cancel {count(many, 'job')} that wait or run?", err=True)
+    return typer.confirm(f"Cancel {count(many, 'job')}?", err=True)
 
 
 def _tell_cancelled(done: "Cancelled") -> None:

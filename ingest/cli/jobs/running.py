@@ -81,6 +81,7 @@ def run(
 
 
 def _run(settings: "Settings", clock: "Clock", job: "Job", *, retry_failed: bool, as_json: bool, verbose: bool) -> int:
+    from ingest.app.universes import asked_of
     from ingest.cli.running import run_on
     from ingest.cli.screen import configure_logs
     from ingest.database import Database
@@ -88,6 +89,7 @@ def _run(settings: "Settings", clock: "Clock", job: "Job", *, retry_failed: bool
     configure_logs(verbose=verbose, running=True)
     telling = _Telling(job, as_json=as_json)
     with Database.open(settings) as database:
+        asked_of(database.engine, job.universe, None)  # before a gateway is looked for: is there such a universe?
         ordering = _Ordering(job, clock)
         report = asyncio.run(run_on(settings, clock, database.engine, ordering, retry_failed=retry_failed))
         telling.ran(report, ordering.made.unmet)
