@@ -47,9 +47,10 @@ class Holder:
 
 def events(connection: Connection, job_id: int) -> tuple[JobEvent, ...]:
     """In the order in which they came; one that is taken up and given back is a slice."""
-    return tuple(
-        JobEvent(row.at, _WORDS.get(row.kind, row.kind)) for row in connection.execute(_EVENTS, {"job_id": job_id})
-    )
+    found = connection.execute(_EVENTS, {"job_id": job_id}).all()
+    cancelled = {row.at for row in found if row.kind == "cancelled"}  # Procrastinate notes that as a request as well
+    told = [row for row in found if row.kind != "abort_requested" or row.at not in cancelled]
+    return tuple(JobEvent(row.at, _WORDS.get(row.kind, row.kind)) for row in told)
 
 
 def holder(connection: Connection, job_id: int) -> Holder | None:
