@@ -24,7 +24,7 @@ from ingest.store.tails import Tail, tails
 from ingest.store.wishes import WishRow
 from ingest.wishes import Job, job_of
 
-__all__ = ["Freshness", "due_of", "freshness", "stale_universes"]
+__all__ = ["Freshness", "due_of", "freshness"]
 
 _Spans = dict[tuple[str, Window, bool], timedelta]
 
@@ -57,11 +57,6 @@ def freshness(engine: Engine, now: datetime) -> tuple[Freshness, ...]:
     for (wish, row, due), tail in zip(asked, known, strict=True):
         reaches[wish.job.name].append(_reach(wish, row, due, tail, spans))
     return tuple(_summed(wish, reaches[wish.job.name]) for wish in found)
-
-
-def stale_universes(engine: Engine, now: datetime, limit: timedelta) -> tuple[Freshness, ...]:
-    """Wishes with a schedule whose worst series is further behind than that."""
-    return tuple(each for each in freshness(engine, now) if each.is_scheduled and each.behind > limit)
 
 
 def due_of(series: Series, job: Job, moment: datetime) -> Windows:

@@ -1,7 +1,8 @@
 """Who is told of what, and when: what a running program learns, as messages, over a memory that processes share."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -27,6 +28,8 @@ from ingest.store import told
 
 #: Gateways restart themselves every night; what is over by then needs nobody.
 PATIENCE = timedelta(minutes=15)
+#: By the wall: jobs that fail within so long of the first are told of together.
+GATHERED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class People:
 
     notifier: Notifier
     clock: Clock
+    _failed: dict[str, list[FailedJob]] = field(default_factory=dict)
+    _gathering: "dict[str, asyncio.Task[None]]" = field(default_factory=dict)
 
     async def concluded(self, done: Conclusion) -> None:
         """A firing has ended: its digest; for those who want none, at least what failed."""
@@ -73,10 +78,15 @@ class People:
         elif done.failed:
             self.notifier.tell(failures(done.wish, done.failed))
 
-    async def jobs_failed(self, wish: str, jobs: Sequence[FailedJob]) -> None:
-        """Jobs of no firing (queued by hand: `wish` is empty) have ended failed."""
-        if jobs:
-            self.notifier.tell(failures(wish, jobs))
+    async def job_failed(self, wish: str, job: FailedJob) -> None:
+        """A job of no firing has ended failed (`wish` is empty when it was queued by hand). Told with those that follow
+        soon: what is wrong with one is mostly wrong with many."""
+        if not self.notifier.cares_for(Kind.FAILURE):
+            return
+        gathered = self._failed.setdefault(wish, [])
+        gathered.append(job)
+        if len(gathered) == 1:
+            self._gathering[wish] = asyncio.create_task(self._gather(wish))
 
     async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None:
         """A gateway is not there, or turned us away. Told once it has lasted longer than a restart does."""
@@ -92,11 +102,22 @@ class People:
         if not self.notifier.cares_for(Kind.STALE):
             return
         limit = timedelta(hours=self.notifier.wishes.stale_hours)
-        behind = [each for each in wishes if each.is_scheduled and each.behind > limit]
+        behind = [each for each in wishes if each.is_stale(limit)]
         if behind:
             self.notifier.tell(staleness(behind))
         else:
             self.notifier.over(STALE_TOPIC)
 
     async def close(self) -> None:
+        for gathering in self._gathering.values():
+            gathering.cancel()
+        for wish in tuple(self._failed):
+            self._tell_failed(wish)
         await self.notifier.close()
+
+    async def _gather(self, wish: str) -> None:
+        await self.notifier.wall.sleep(GATHERED_SECONDS)
+        self._tell_failed(wish)
+
+    def _tell_failed(self, wish: str) -> None:
+        self.notifier.tell(failures(wish, self._failed.pop(wish)))

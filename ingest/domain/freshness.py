@@ -23,3 +23,7 @@ class Freshness:
     oldest_end: datetime | None = None
     last_due: datetime | None = None
     is_scheduled: bool = False
+
+    def is_stale(self, limit: timedelta) -> bool:
+        """Whether it is further behind than that, though its schedule should see to it."""
+        return self.is_scheduled and self.behind > limit

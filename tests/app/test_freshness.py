@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event, text
 
-from ingest.app.freshness import Freshness, freshness, stale_universes
+from ingest.app.freshness import Freshness, freshness
 from ingest.domain.bar_size import BarSize
 from ingest.domain.ledger import State
 from ingest.store import wishes
@@ -111,10 +111,11 @@ def test_stale_are_those_with_a_schedule_that_are_further_behind_than_allowed(en
         for wished in (job(), job("by-hand", schedule=None)):
             (daily,) = wish(connection, wished, DAILY)
         hold(connection, daily, "2024-06-03", "2024-06-08")
-    behind = {each.wish: each.behind for each in freshness(engine, NOW)}
-    assert behind == {"nightly": 6.5 * HOUR, "by-hand": 6.5 * HOUR}
-    assert [each.wish for each in stale_universes(engine, NOW, 6 * HOUR)] == ["nightly"]
-    assert not stale_universes(engine, NOW, 6.5 * HOUR)
+    found = {each.wish: each for each in freshness(engine, NOW)}
+    assert {name: each.behind for name, each in found.items()} == {"nightly": 6.5 * HOUR, "by-hand": 6.5 * HOUR}
+    assert found["nightly"].is_stale(6 * HOUR)
+    assert not found["nightly"].is_stale(6.5 * HOUR)
+    assert not found["by-hand"].is_stale(6 * HOUR)
 
 
 @contextmanager

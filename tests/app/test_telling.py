@@ -9,19 +9,13 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from ingest.app.observing import database_answers, observe
 from ingest.app.telling import People, people_of
 from ingest.clock import FakeClock
 from ingest.config import ExactSettings, NotifySettings
 from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.freshness import Freshness
-from ingest.domain.job import Fill, Lane
-from ingest.errors import DatabaseUnreachable, GatewayUnreachable
-from ingest.store import jobs
-from ingest.store.engine import create_engine
-from ingest.store.series import SeriesRow
+from ingest.errors import GatewayUnreachable
 from tests import given
-from tests.app.wishing import DAILY, job, wish
 from tests.unit.notify.receiving import Endpoint, endpoint
 
 NOON = given.at("2024-06-10 12:00")
@@ -38,7 +32,9 @@ def web() -> Iterator[Endpoint]:
 
 def people(engine: Engine, web: Endpoint, clock: FakeClock, **wishes: object) -> People:
     notify = NotifySettings.model_validate({"urls": SecretStr(web.url("secret")), **wishes})
-    return people_of(ExactSettings(notify=notify), engine, clock)
+    found = people_of(ExactSettings(notify=notify), engine, clock)
+    found.notifier.wall = FakeClock(NOON)
+    return found
 
 
 def titles(web: Endpoint) -> list[str]:
@@ -60,10 +56,8 @@ async def test_who_wants_no_digest_still_hears_of_failures(engine: Engine, web: 
         await everybody.close()
     everybody = people(engine, web, FakeClock(NOON), digest=False)
     await everybody.concluded(replace(NIGHT, firing=8))
-    await everybody.jobs_failed("", [])
-    await everybody.jobs_failed("", [FailedJob(40, "KO 1d TRADES", "IB refused.")])
     await everybody.close()
-    assert titles(web) == ["nightly: 1 job failed", "nightly: 1 job failed", "jobs queued by hand: 1 job failed"]
+    assert titles(web) == ["nightly: 1 job failed", "nightly: 1 job failed"]
     assert "Failed:" in web.posts[0]["message"], "the first is the digest"
     assert "ingest jobs retry 31" in web.posts[1]["message"]
 
@@ -127,17 +121,18 @@ async def test_telling_keeps_nobody_waiting(engine: Engine, web: Endpoint) -> No
     assert web.posts
 
 
-def test_what_the_database_knows_for_metrics(engine: Engine, series_row: SeriesRow) -> None:
-    with engine.begin() as connection:
-        wish(connection, job(), DAILY)
-        jobs.queue_fills(connection, [Fill(series_row.id, (given.window("2024-06-03", "2024-06-04"),), Lane.LARGE)])
-    found = observe(engine, NOON)
-    assert found.jobs == {("large", "waiting"): 1}
-    assert [each.wish for each in found.wishes] == ["nightly"]
-
-
-def test_a_database_is_asked_whether_it_is_there(engine: Engine) -> None:
-    assert database_answers(engine) == ""
-    nowhere = create_engine("postgresql://ingest@127.0.0.1:1/none", pooled=False)
-    with pytest.raises(DatabaseUnreachable):
-        database_answers(nowhere)
+async def test_jobs_that_fail_together_are_told_of_together(engine: Engine, web: Endpoint) -> None:
+    everybody = people(engine, web, FakeClock(NOON))
+    for number in (40, 41):
+        await everybody.job_failed("", FailedJob(number, f"S{number} 1d TRADES", "IB refused."))
+    await asyncio.sleep(0)
+    assert isinstance(everybody.notifier.wall, FakeClock)
+    assert everybody.notifier.wall.slept == [30.0]
+    await asyncio.sleep(0)
+    await everybody.job_failed("", FailedJob(42, "S42 1d TRADES", "IB refused."))
+    await everybody.close()
+    assert titles(web) == ["jobs queued by hand: 2 jobs failed", "jobs queued by hand: 1 job failed"]
+    quiet = people(engine, web, FakeClock(NOON), failures=False)
+    await quiet.job_failed("", FailedJob(43, "S43 1d TRADES", "IB refused."))
+    await quiet.close()
+    assert len(web.posts) == 2
