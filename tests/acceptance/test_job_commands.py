@@ -234,7 +234,9 @@ def test_each_job_says_when_it_will_be_done(ingest: Here, engine: Engine, queue:
     """Guessed where nothing was measured: two answers a second. Two jobs of one series follow each other."""
     found = ingest.json("jobs", "list")
     ends = {each["id"]: seconds_ahead(each["expected_end"]) for each in found["jobs"]}
-    assert found["requests_per_second"]["large"] == {"now": 2.0, "measured": False}
+    even = {"requests_per_second": 2.0, "measured": False, "at_once": None, "afterwards_per_second": None}
+    assert found["paces"]["large"] == even
+    assert found["paces"]["small"] == even | {"at_once": 60.0, "afterwards_per_second": 0.1}
     assert ends[queue["waiting"]] == pytest.approx(30, abs=3)
     assert ends[queue["running"]] == pytest.approx(45, abs=3)
     assert ends[queue["by hand"]] == pytest.approx((60 + 30 + 7) / 2, abs=3)
@@ -254,8 +256,19 @@ def test_the_pace_of_a_working_gateway_is_measured(
             requests.save(connection, rows["AAPL"], settled.record(rows["AAPL"], sent_at=sent))
     found = ingest.json("jobs", "list")
     assert found["working"] == ["main"]
-    assert found["requests_per_second"]["large"] == {"now": pytest.approx(10 / 300), "measured": True}
+    large = found["paces"]["large"]
+    assert (large["requests_per_second"], large["measured"]) == (pytest.approx(10 / 300), True)
     assert "No worker" not in ingest.run("jobs", "list").stdout
+
+
+def test_every_login_at_work_adds_its_pace(ingest: Here, engine: Engine, queue: dict[str, int]) -> None:
+    with engine.begin() as connection:
+        for login, state in (("one", "working"), ("two", "working"), ("two", "working"), ("three", "paused")):
+            posts.sign(connection, posts.sign_on(connection, login, login, "here", 1), state, "", 1)
+    found = ingest.json("jobs", "list")
+    assert found["paces"]["large"]["requests_per_second"] == 4.0
+    assert found["paces"]["small"]["at_once"] == 120
+    assert found["paces"]["small"]["afterwards_per_second"] == pytest.approx(0.2)
 
 
 def test_nobody_knows_when_while_everything_is_paused(ingest: Here, queue: dict[str, int]) -> None:

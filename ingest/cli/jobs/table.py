@@ -1,5 +1,6 @@
 """How jobs look in a list: the table, its cells, and the same for machines."""
 
+import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from ingest.domain.job import JobState
 if TYPE_CHECKING:
     from ingest.app.job_views import JobView, QueueView
     from ingest.domain.window import Windows
+    from ingest.plan.waiting import Pace
 
 _NOTE_LETTERS = 60
 _IN_ORDER = (
@@ -71,10 +73,18 @@ def queue_json(view: "QueueView", limit: int) -> dict[str, Any]:
         "counts": {state.value: number for state, number in view.counts.items()},
         "paused": [{"scope": scope, "name": name} for scope, name in sorted(ahead.pauses)],
         "working": [post.gateway for post in ahead.posts],
-        "requests_per_second": {
-            lane.value: {"now": pace.per_second, "measured": lane in ahead.measured}
-            for lane, pace in ahead.paces.items()
-        },
+        "paces": {lane.value: _pace_json(pace, measured=lane in ahead.measured) for lane, pace in ahead.paces.items()},
+    }
+
+
+def _pace_json(pace: "Pace", *, measured: bool) -> dict[str, Any]:
+    """`at_once` so many go as fast as this; null: all do."""
+    is_even = math.isinf(pace.at_once)
+    return {
+        "requests_per_second": pace.per_second,
+        "measured": measured,
+        "at_once": None if is_even else pace.at_once,
+        "afterwards_per_second": None if is_even else min(pace.per_second, pace.after),
     }
 
 
