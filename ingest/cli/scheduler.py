@@ -88,7 +88,9 @@ def announce(folder: Path, found: "Found", now: "datetime", *, as_json: bool) ->
         return
     show(waiting_table(found.wishes, now))
     _tell_problems(found)
-    say(f"Scheduling {len(found.wishes)} of {folder}/. Ctrl-C ends it.")
+    say(
+        f"Scheduling {len(found.wishes)} {'wish' if len(found.wishes) == 1 else 'wishes'} of {folder}/; Ctrl-C ends it."
+    )
 
 
 def waiting_table(wishes: "Iterable[Waiting]", now: "datetime") -> Any:
