@@ -5,9 +5,10 @@ from datetime import date
 
 import pytest
 
+from ingest.simulator.market import open_market
 from ingest.simulator.market.synthetic.futures import third_friday
 from ingest.simulator.market.synthetic.market import SyntheticMarket
-from ingest.simulator.market.types import Contract
+from ingest.simulator.market.types import BAR_SIZES, Contract
 
 Find = Callable[..., Contract]
 
@@ -84,3 +85,18 @@ def test_a_contract_has_the_series_that_ib_lists_for_its_type(
     assert [what for what in present.split() if not market.has_series(one, what)] == []
     assert [what for what in absent.split() if market.has_series(one, what)] == []
     assert all(market.head(one, what) is None for what in absent.split())
+
+
+def test_more_stocks_can_be_had_and_change_nothing_else() -> None:
+    large = open_market("synthetic+250", 7)
+    extra = large.contracts()[len(SyntheticMarket(7).contracts()) :]
+    assert [extra[0].symbol, extra[-1].symbol, len({one.con_id for one in large.contracts()})] == [
+        "S0001",
+        "S0250",
+        len(large.contracts()),
+    ]
+    assert large.contracts()[:-250] == SyntheticMarket(7).contracts()
+    size = next(one for one in BAR_SIZES if one.text == "1 day")
+    bars = [large.bars(one, "TRADES", size, 1_704_067_200, 1_706_745_600, use_rth=True) for one in extra[:2]]
+    assert len(bars[0].close) == 21
+    assert (bars[0].close != bars[1].close).all()

@@ -9,6 +9,7 @@ from ingest.simulator.market.timetable import Venue
 from ingest.simulator.market.types import Contract
 
 FIRST_CON_ID = 900_000_001
+_FIRST_EXTRA_CON_ID = 950_000_001
 
 #: Best bid and offer of US stocks are on record only from here on, whatever the age of the trades.
 QUOTES_FIRST = date(2004, 1, 23)
@@ -134,6 +135,18 @@ _STOCKS = (
 def equities() -> tuple[Listing, ...]:
     """Stocks and funds, in the order of their con_ids."""
     return tuple(_listing(FIRST_CON_ID + place, stock) for place, stock in enumerate(_STOCKS))
+
+
+def extra_equities(count: int) -> tuple[Listing, ...]:
+    """So many more stocks, S0001 and so on, for universes as large as people have."""
+    return tuple(_listing(_FIRST_EXTRA_CON_ID + number, _extra(number + 1)) for number in range(count))
+
+
+def _extra(number: int) -> _Stock:
+    symbol = f"S{number:04}"
+    path = Path(symbol, 8.0 + number % 37, 30.0 + number * 7 % 211, 0.010 + number % 11 / 1000)
+    primary = ("NASDAQ", "NYSE", "ARCA")[number % 3]
+    return _Stock(symbol, f"STOCK NUMBER {number} INC", primary, path, industry=_VARIOUS, liquidity=_STEADY)
 
 
 def _listing(con_id: int, stock: _Stock) -> Listing:

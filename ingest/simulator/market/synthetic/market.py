@@ -11,7 +11,7 @@ import numpy as np
 
 from ingest.simulator.market.synthetic.archive import Archive
 from ingest.simulator.market.synthetic.dividends import ex_dates
-from ingest.simulator.market.synthetic.equities import equities
+from ingest.simulator.market.synthetic.equities import equities, extra_equities
 from ingest.simulator.market.synthetic.futures import futures
 from ingest.simulator.market.synthetic.others import others
 from ingest.simulator.market.synthetic.series import Series, exists
@@ -22,9 +22,9 @@ from ingest.simulator.market.types import Bars, BarSize, Contract, Session
 class SyntheticMarket:
     """An invented market. Two markets of one seed give the same answers, in any process and any order."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, more_stocks: int = 0) -> None:
         self._seed = seed
-        listings = (*equities(), *futures(), *others())
+        listings = (*equities(), *futures(), *others(), *extra_equities(more_stocks))
         self._listings = {listing.contract.con_id: listing for listing in listings}
         self._contracts = tuple(listing.contract for listing in listings)
         self._archive = Archive(seed, self._listings)
