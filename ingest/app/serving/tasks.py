@@ -1,7 +1,7 @@
 """What the jobs of one gateway do: make a series complete by slices, turn a firing into such jobs, and conclude it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from ingest.store import series as series_store
 from ingest.store.firings import Firing
 from ingest.store.series import SeriesRow
 from ingest.wishes import Job, job_of
-from ingest.worker.lines import Shape
+from ingest.worker.lines import Order, Shape
 from ingest.worker.rounds import Done, GivenUp, NextRound, NextSlice, RoundPolicy, after_slice
 from ingest.worker.slices import SliceResult
 
@@ -33,6 +33,8 @@ log = structlog.get_logger()
 #: A series that somebody else is filling, or a gateway that has just gone, is tried again after so long.
 _BUSY = timedelta(seconds=30)
 _GONE = timedelta(seconds=5)
+#: How many series of a firing are queued in one transaction.
+_SERIES_AT_A_TIME = 50
 
 
 @dataclass(slots=True)
@@ -203,23 +205,28 @@ class Tasks:
             return firings.by_id(connection, firing_id)
 
     def _queue(self, firing: Firing, job: Job, made: JobOrders) -> int:
-        """Everything in one transaction, so that an expansion that is repeated finds all or nothing."""
-        origin = self.manned.gateway.origin
+        """Some series at a time, so that work begins with the first; one that dies in the middle is repeated."""
+        parts = [made.orders[at : at + _SERIES_AT_A_TIME] for at in range(0, len(made.orders), _SERIES_AT_A_TIME)]
+        count = sum(self._queue_part(firing, job, part) for part in parts)
+        with self.engine.begin() as connection:
+            rows = [series_store.find(connection, order.series, self.manned.gateway.origin) for order in made.orders]
+            wishes.put_series(connection, firing.wish, [row.id for row in rows if row is not None])
+            firings.mark_expanded(connection, firing.id, [asdict(each) for each in made.unmet])
+        return count
+
+    def _queue_part(self, firing: Firing, job: Job, orders: Sequence[Order]) -> int:
         with self.engine.begin() as connection:
             fills = fills_of(
                 connection,
-                made.orders,
-                origin,
+                orders,
+                self.manned.gateway.origin,
                 wish=firing.wish,
                 firing=firing.id,
                 priority=job.priority,
                 now=self.clock.now(),
                 spans=self.manned.learner.spans,
             )
-            rows = [series_store.find(connection, order.series, origin) for order in made.orders]
-            wishes.put_series(connection, firing.wish, [row.id for row in rows if row is not None])
             jobs.queue_fills(connection, fills)
-            firings.mark_expanded(connection, firing.id, [asdict(each) for each in made.unmet])
         return len(fills)
 
     def _refuse(self, firing: Firing, error: IngestError) -> None:
