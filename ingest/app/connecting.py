@@ -32,10 +32,17 @@ def gate_of(settings: Settings, clock: Clock) -> PacedGate:
     rules = PacingRules(
         open_requests=settings.gateway.concurrency,
         messages_per_second=settings.gateway.messages_per_second,
-        guard=max(0.5, 0.1 * scale),
+        guard=max(0.5, 0.25 * scale),
         grace=max(0.25, 0.05 * scale),
     )
     return PacedGate(Pacer(rules), clock, OpenRequests(settings.gateway.concurrency))
+
+
+def deadlines_of(settings: Settings) -> Deadlines:
+    """On a faster clock none is shorter than a few of the wall's seconds: the machine is no faster for it."""
+    connect, least = settings.gateway.connect_seconds, 5.0 * settings.clock.scale
+    plain = Deadlines(connect=connect, handshake=connect)
+    return Deadlines(**{name: max(getattr(plain, name), least) for name in Deadlines.__slots__})
 
 
 @asynccontextmanager
@@ -45,7 +52,7 @@ async def open_gateway(
     """A connected gateway; closed in order at the end. Raises GatewayUnreachable or GatewayRefused."""
     chosen = settings.gateway
     address = GatewayAddress(chosen.host, chosen.port, chosen.client_id, chosen.login, chosen.max_server_version)
-    deadlines = Deadlines(connect=chosen.connect_seconds, handshake=chosen.connect_seconds)
+    deadlines = deadlines_of(settings)
     async with Gateway(address, clock, gate or gate_of(settings, clock), deadlines, on_record=on_record) as gateway:
         yield gateway
 

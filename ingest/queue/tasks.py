@@ -49,7 +49,7 @@ class Handlers:
     conclude: Handler
 
 
-def make_app(url: URL, handlers: Handlers, *, most_connections: int = 8) -> procrastinate.App:
+def make_app(url: URL, handlers: Handlers, *, most_connections: int = 4) -> procrastinate.App:
     """An app on the database of `url`, not yet opened. It finds its tables in a schema of their own."""
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     connector = PsycopgConnector(

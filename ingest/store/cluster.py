@@ -34,7 +34,7 @@ SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "port": str(PORT),
     "unix_socket_permissions": "0700",
-    "max_connections": "60",
+    "max_connections": "200",
     "max_locks_per_transaction": "256",
     "shared_buffers": "256MB",
     "work_mem": "32MB",

@@ -22,6 +22,9 @@ __all__ = ["answers", "create_engine", "offers_timescale", "parse_url", "redacte
 
 _OLDEST_SERVER = 150_000  # PostgreSQL 15: MERGE-era planner, multiranges since 14, UNIQUE NULLS NOT DISTINCT
 _CONNECT_SECONDS = 10
+# A server has a hundred connections for all its clients, and many workers may share it: more threads than these take
+# turns, for as long as the database takes (a transaction that hangs is ended by others).
+_POOL = {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 3, "pool_timeout": 600}
 _NAME_BYTES = 63  # PostgreSQL cuts longer application names
 # TimescaleDB else refuses a load that touches more than 100,000 compressed bars. (Its releases before 2.14 do not know
 # the setting and refuse the name; a plain server has no such row.)
@@ -56,7 +59,7 @@ def create_engine(url: str | URL, *, purpose: str = "ingest", pooled: bool = Tru
     """
     parsed = parse_url(url) if isinstance(url, str) else url
     arguments: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": _application_name(purpose)}
-    options: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+    options: dict[str, Any] = _POOL if pooled else {"poolclass": NullPool}
     engine = sqlalchemy.create_engine(parsed, connect_args=arguments, **options)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "handle_error", _raise_ours)
