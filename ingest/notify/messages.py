@@ -142,7 +142,8 @@ def _headline(done: Conclusion) -> str:
 def _course(done: Conclusion) -> str:
     late = {"catch_up": ", caught up", "by_hand": ", by hand"}.get(done.cause, "")
     took = _span(done.ended_at - done.started_at)
-    return f"Due {_at(done.due_at)}{late}. Begun {_at(done.started_at)}, ended {_at(done.ended_at)}, after {took}."
+    begun, ended = _then(done.started_at, done.due_at), _then(done.ended_at, done.due_at)
+    return f"Due {_at(done.due_at)}{late}. Begun {begun}, ended {ended}, after {took}."
 
 
 def _counts(done: Conclusion) -> str:
@@ -163,8 +164,8 @@ def _unsettled(each: Unsettled) -> str:
 
 
 def _published(snapshot: Published) -> str:
-    size = f"{_count(snapshot.bars, 'bar')} of {snapshot.series} series, {snapshot.bytes / 1e6:,.1f} MB"
-    return f"Snapshot {snapshot.path}: {size}."
+    size = f"{snapshot.bytes / 1e6:,.1f} MB" if snapshot.bytes >= 100_000 else f"{snapshot.bytes / 1e3:,.1f} kB"
+    return f"Snapshot {snapshot.path}: {_count(snapshot.bars, 'bar')} of {snapshot.series} series, {size}."
 
 
 def _stale(each: Freshness) -> str:
@@ -201,6 +202,12 @@ def _count(number: int, one: str, many: str = "") -> str:
 
 def _at(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _then(moment: datetime, known: datetime) -> str:
+    """Without the date where it is the known one."""
+    exact = moment.astimezone(UTC)
+    return f"{exact:%H:%M}" if exact.date() == known.astimezone(UTC).date() else _at(moment)
 
 
 def _day(moment: datetime) -> str:

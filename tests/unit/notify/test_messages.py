@@ -38,7 +38,7 @@ def test_a_complete_night_is_short() -> None:
     message = digest(DONE)
     assert (message.title, message.level) == ("us-equities-nightly: complete", Level.GOOD)
     assert message.body == (
-        "Due 2024-06-10 20:45 UTC. Begun 2024-06-10 20:45 UTC, ended 2024-06-10 20:58 UTC, after 13 min.\n\n"
+        "Due 2024-06-10 20:45 UTC. Begun 20:45, ended 20:58, after 13 min.\n\n"
         "42 of 42 series complete. 16,380 new bars, 12 revised, 84 requests.\n\n"
         "Snapshot snapshots/20240610T205812Z-2e260660: 8,206,900 bars of 42 series, 131.4 MB."
     )
@@ -69,7 +69,7 @@ def test_a_bad_night_says_what_is_missing_and_why_in_ibs_words() -> None:
     )
     assert (message.title, message.level) == ("us-equities-nightly: 4 of 42 series not complete", Level.WARNING)
     assert message.body == (
-        "Due 2024-06-10 20:45 UTC, caught up. Begun 2024-06-10 20:45 UTC, ended 2024-06-10 20:58 UTC, after 13 min.\n\n"
+        "Due 2024-06-10 20:45 UTC, caught up. Begun 20:45, ended 20:58, after 13 min.\n\n"
         "38 of 42 series complete. 1 new bar, 1 request. 2 jobs cancelled.\n\n"
         f"Failed:\nMSFT 1d TRADES: {DENIED}\n\n"
         "Not settled:\n"
@@ -80,6 +80,13 @@ def test_a_bad_night_says_what_is_missing_and_why_in_ibs_words() -> None:
         "Not found:\nNOSUCH: IB knows no contract for NOSUCH STK.\n\n"
         "No snapshot: snapshots is full (No space left on device)."
     )
+
+
+def test_a_night_that_ends_tomorrow_says_so_and_a_small_snapshot_its_size() -> None:
+    late = replace(DONE, ended_at=at("2024-06-11 02:15"), snapshot=Published("out/1", 1, 5, 4_321))
+    body = digest(late).body
+    assert "Begun 20:45, ended 2024-06-11 02:15 UTC, after 5.5 h." in body
+    assert "Snapshot out/1: 5 bars of 1 series, 4.3 kB." in body
 
 
 def test_only_twenty_are_listed_then_counted() -> None:
