@@ -4,6 +4,6 @@
 """
 
 from ingest.health.serving import healthy, serving
-from ingest.health.vitals import Check, LoginVitals, Pulse, Snapshot, Tally, Vitals
+from ingest.health.vitals import Check, LoginVitals, Pulse, Snapshot, Tally, Vitals, together
 
-__all__ = ["Check", "LoginVitals", "Pulse", "Snapshot", "Tally", "Vitals", "healthy", "serving"]
+__all__ = ["Check", "LoginVitals", "Pulse", "Snapshot", "Tally", "Vitals", "healthy", "serving", "together"]

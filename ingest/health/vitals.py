@@ -5,7 +5,7 @@ there: an attribute, a value that somebody replaces every few seconds; or ask a 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,9 +56,13 @@ class Tally:
     def hear(self, record: RequestRecord) -> None:
         self.counts[record.login.name, record.kind.value, _WORDS[record.outcome]] += 1
 
-    def counted(self) -> dict[tuple[str, str, str], int]:
-        """The counts as they are now, for a `Snapshot`."""
-        return dict(self.counts)
+
+def together(tallies: Iterable[Tally]) -> dict[tuple[str, str, str], int]:
+    """The counts of several gateways as they are now, for a `Snapshot`. Those of one login add up."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for tally in tallies:
+        found.update(dict(tally.counts))
+    return dict(found)
 
 
 _WORDS = {

@@ -15,7 +15,7 @@ from ingest.clock import Clock
 from ingest.domain.freshness import Freshness
 from ingest.errors import DatabaseError
 from ingest.gateway.gate import PacedGate
-from ingest.health import Check, LoginVitals, Pulse, Snapshot, Vitals
+from ingest.health import Check, LoginVitals, Pulse, Snapshot, Vitals, together
 from ingest.store import job_listing
 from ingest.store.engine import answers
 
@@ -77,7 +77,7 @@ class Showing:
         now = self.clock.monotonic()
         return Snapshot(
             taken_at=self.clock.now(),
-            requests={key: count for post in self.posts for key, count in post.counts.tally.counted().items()},
+            requests=together(post.counts.tally for post in self.posts),
             logins=tuple(
                 LoginVitals(name, gate.pacer.units_left(now), gate.pacer.open_now) for name, gate in self.gates.items()
             ),

@@ -18,7 +18,7 @@ from ingest.config import HealthSettings
 from ingest.domain.answer import RequestKind, RequestOutcome, RequestRecord
 from ingest.domain.freshness import Freshness
 from ingest.errors import DatabaseUnreachable, SettingsError
-from ingest.health import Check, LoginVitals, Pulse, Snapshot, Tally, Vitals, healthy, serving
+from ingest.health import Check, LoginVitals, Pulse, Snapshot, Tally, Vitals, healthy, serving, together
 from tests import given
 from tests.store.settled import REAL
 
@@ -98,11 +98,14 @@ def everything() -> Snapshot:
     tally = Tally()
     for outcome in (RequestOutcome.SENT, RequestOutcome.SENT, RequestOutcome.BARS, RequestOutcome.TIMED_OUT):
         tally.hear(RequestRecord(RequestKind.BARS, given.series(), REAL, NOON, outcome))
-    tally.hear(RequestRecord(RequestKind.HEAD, given.series(), REAL, NOON, RequestOutcome.ERROR))
+    other = Tally()
+    for outcome in (RequestOutcome.SENT, RequestOutcome.ERROR):
+        other.hear(RequestRecord(RequestKind.HEAD, given.series(), REAL, NOON, outcome))
+    other.hear(RequestRecord(RequestKind.BARS, given.series(), REAL, NOON, RequestOutcome.SENT))
     nightly = Freshness("nightly", 40, 38, behind=timedelta(hours=13), worst="AAPL 1m TRADES", last_due=NOON)
     return Snapshot(
         NOON,
-        tally.counted(),
+        together([tally, other]),
         (LoginVitals("main", small_left=41, open=7),),
         {"main": True, "second": False},
         {("large", "waiting"): 12, ("small", "failed"): 1},
@@ -125,7 +128,7 @@ def samples(port: int, accept: str = "*/*") -> dict[str, float]:
 def test_metrics_are_what_prometheus_reads() -> None:
     with up(snapshot=everything()) as (port, _):
         found = samples(port)
-    assert found["ingest_requests_total kind=bars login=main outcome=sent"] == 2
+    assert found["ingest_requests_total kind=bars login=main outcome=sent"] == 3
     assert found["ingest_requests_total kind=bars login=main outcome=answered"] == 1
     assert found["ingest_requests_total kind=bars login=main outcome=timed_out"] == 1
     assert found["ingest_requests_total kind=head login=main outcome=refused"] == 1
