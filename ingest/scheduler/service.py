@@ -58,6 +58,7 @@ class Scheduler:
         self._found: Found | None = None
         self._is_watching = False
         self._stopped = False
+        self._looked_at = clock.now()
         self._woken = asyncio.Event()
         self._timers = Timers(clock, self._scale, self._woken.set)
 
@@ -89,13 +90,14 @@ class Scheduler:
         self._timers.start()
         try:
             while not self._stopped:
-                self._timers.arm({w.job.name: w.job.schedule for w in self._wishes.values() if w.job.schedule})
+                dues = {name: wish.next_due for name, wish in self._wishes.items() if wish.next_due}
+                self._timers.arm(dues, self._looked_at)
                 await self._rest(self._poll_seconds)
                 self._timers.look()
                 await self._patiently(self._round)
         finally:
             self._timers.stop()
-            await self.clock.sleep(0)  # it ends at the loop's next turn
+            await self.clock.sleep(0)
 
     def stop(self) -> None:
         """End after the round that goes on. Safe to call twice, from the loop's own thread."""
@@ -161,7 +163,7 @@ class Scheduler:
             self._troubles.pop("", None)
             _tell(look)
             self._follow(look.jobs)
-        now = self.clock.now()
+        self._looked_at = now = self.clock.now()
         for name, wish in list(self._wishes.items()):
             if wish.next_due is not None and wish.next_due <= now:
                 self._attempt(name, partial(book.fire, self.engine, wish, now))

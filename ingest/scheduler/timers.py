@@ -1,6 +1,7 @@
 """Timers that ring when wishes are due: APScheduler's, which knows only the wall's clock, on ours, which may be faster.
 
-A ring says only that it is time to look; what is due is decided by who listens.
+A ring says only that it is time to look; what is due is decided by who listens, and when it rings next as well: working
+out a schedule may take seconds (some calendars do), which an event loop has not got.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,41 +13,31 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from ingest.clock import Clock, wall_time
-from ingest.scheduler.closes import UnusableCalendar
-from ingest.scheduler.occurrences import Schedule, next_after
 
 _SAME = timedelta(seconds=1)
 
 
 class OnClock(BaseTrigger):  # type: ignore[misc]
-    """A schedule on our clock, as a trigger by the wall's.
+    """A moment of our clock as a trigger by the wall's, once. The same moment where the two run alike."""
 
-    What APScheduler says of the time is the wall's and not asked: ours is read when the next time is wanted. A timer
-    that comes a moment early is so set again for what was due, and one that comes late for what is due next.
-    """
+    def __init__(self, due: datetime, clock: Clock, scale: float) -> None:
+        self.due, self.clock, self.scale = due, clock, scale
 
-    def __init__(self, schedule: Schedule, clock: Clock, scale: float) -> None:
-        self.schedule, self.clock, self.scale = schedule, clock, scale
-
-    def get_next_fire_time(self, _previous: datetime | None, _now: datetime) -> datetime | None:
-        try:
-            due = next_after(self.schedule, self.clock.now())
-        except UnusableCalendar:  # whoever looks finds it, and says so
+    def get_next_fire_time(self, previous: datetime | None, _now: datetime) -> datetime | None:
+        if previous is not None:
             return None
-        if due is None:
-            return None
-        shown = wall_time(due, self.clock, self.scale)
-        return due if self.scale == 1.0 and abs(shown - due) < _SAME else shown
+        shown = wall_time(self.due, self.clock, self.scale)
+        return self.due if self.scale == 1.0 and abs(shown - self.due) < _SAME else shown
 
 
 @dataclass(slots=True)
 class Timers:
-    """One timer for each schedule. `ring` is called in the loop, once for any number of times that went by."""
+    """One timer for each wish. `ring` is called in the loop, however late it has become."""
 
     clock: Clock
     scale: float
     ring: Callable[[], None]
-    _armed: dict[str, Schedule] = field(default_factory=dict)
+    _armed: dict[str, datetime] = field(default_factory=dict)
     _scheduler: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,24 +48,27 @@ class Timers:
         self._scheduler.start()
 
     def stop(self) -> None:
+        """It ends at the loop's next turn."""
         self._scheduler.shutdown(wait=False)
 
-    def arm(self, schedules: Mapping[str, Schedule]) -> None:
-        """Have timers for these and no others; those that have not changed go on."""
-        for name in self._armed.keys() - schedules.keys():
+    def arm(self, dues: Mapping[str, datetime], looked_at: datetime) -> None:
+        """Have timers for these and no others. One that rang too early for who looked is set again."""
+        for name in self._armed.keys() - dues.keys():
             self._drop(name)
-        for name, schedule in schedules.items():
-            if self._armed.get(name) != schedule:
+        for name, due in dues.items():
+            has_rung = self._scheduler.get_job(name) is None
+            if self._armed.get(name) != due or (has_rung and due > looked_at):
                 self._drop(name)
-                self._scheduler.add_job(self._ring, OnClock(schedule, self.clock, self.scale), id=name)
-                self._armed[name] = schedule
+                self._scheduler.add_job(self._ring, OnClock(due, self.clock, self.scale), id=name)
+                self._armed[name] = due
 
     def look(self) -> None:
         """Set the alarm anew by the wall's clock: it does not run on while the machine sleeps."""
         self._scheduler.wakeup()
 
     def _drop(self, name: str) -> None:
-        if self._armed.pop(name, None) is not None and self._scheduler.get_job(name) is not None:
+        self._armed.pop(name, None)
+        if self._scheduler.get_job(name) is not None:
             self._scheduler.remove_job(name)
 
     async def _ring(self) -> None:

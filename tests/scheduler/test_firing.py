@@ -5,9 +5,12 @@ from collections import Counter
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import pytest
+import structlog
 from sqlalchemy import text
 
 from ingest.scheduler import Fired
+from ingest.scheduler.folder import JobFolder, Look
 from ingest.store import firings
 from tests.given import at
 from tests.scheduler.scene import HOURLY, NIGHTLY, Scene, running, until
@@ -42,11 +45,22 @@ async def test_a_wish_is_fired_when_it_is_due_and_again(scene: Scene) -> None:
     assert wish.next_due == fired[-1].due_at + HOUR
 
 
-async def test_it_is_fired_at_its_time_not_when_the_folder_is_looked_at(scene: Scene) -> None:
+async def test_it_is_fired_at_its_time_not_when_the_folder_is_looked_at(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene.put()
     scene.poll_seconds = 3600
-    async with running(scene.scheduler(MONDAY)):
+    scheduler, looks = scene.scheduler(MONDAY), []
+    look = scheduler.folder.look
+
+    def counted(_: JobFolder, now: datetime) -> Look:
+        looks.append(now)
+        return look(now)
+
+    monkeypatch.setattr(JobFolder, "look", counted)
+    async with running(scheduler):
         await until(lambda: len(scene.fired()) >= 2)
+    assert len(looks) <= 2 * len(scene.fired()) + 2  # nor does it look all the time
 
 
 async def test_a_wish_that_is_new_has_missed_nothing(scene: Scene) -> None:
@@ -134,13 +148,15 @@ async def test_two_schedulers_that_begin_at_once_catch_up_once(scene: Scene) -> 
 async def test_an_outage_is_waited_out_and_what_it_hid_is_caught_up_once(scene: Scene) -> None:
     scene.put()
     scheduler = scene.scheduler(MONDAY)
-    async with running(scheduler):
-        await until(scene.fired)
-        with scene.outage():
-            begun = scheduler.clock.now()
-            await asyncio.sleep(0.7)
-            ended = scheduler.clock.now()
-        await until(lambda: scene.fired()[-1].due_at > ended)
+    with structlog.testing.capture_logs() as said:
+        async with running(scheduler):
+            await until(scene.fired)
+            with scene.outage():
+                begun = scheduler.clock.now()
+                await asyncio.sleep(0.7)
+                ended = scheduler.clock.now()
+            await until(lambda: scene.fired()[-1].due_at > ended)
+    assert [line["event"] for line in said if line["log_level"] != "info"] == ["database_lost", "database_back"]
     assert_each_once(scene)
     after = [each for each in scene.fired() if each.due_at > begun]
     assert ended - begun > 2 * HOUR

@@ -99,10 +99,10 @@ def test_a_firing_is_ended_when_its_last_fill_is(engine: Engine) -> None:
         firings.mark_expanded(connection, firing_id, [{"symbol": "NOSUCH", "reason": "unknown"}])
     assert claimed(engine) == []
     with engine.begin() as connection:
-        ended(connection, running)
+        ended(connection, waiting)
     assert claimed(engine) == []
     with engine.begin() as connection:
-        ended(connection, waiting)
+        ended(connection, running)
         (firing,) = firings.claim_ended(connection)
         assert firing == firings.by_id(connection, firing_id)
         assert firing.unmet == ({"symbol": "NOSUCH", "reason": "unknown"},)

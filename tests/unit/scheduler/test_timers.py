@@ -1,4 +1,4 @@
-"""Timers by the wall's clock for schedules on ours, which may show another time and run faster."""
+"""Timers by the wall's clock for moments of ours, which may show another time and run faster."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,50 +7,69 @@ import pytest
 
 from ingest.clock import SystemClock
 from ingest.scheduler.timers import OnClock, Timers
-from ingest.wishes import Cron
 from tests.given import at
 
-HOURLY, DAILY = Cron("0 * * * *", "UTC"), Cron("0 22 * * *", "America/New_York")
+EVENING, HOUR = at("2024-06-03 20:30"), timedelta(hours=1)
+FAST = 36_000.0  # an hour in a tenth of a second
 
 
-def test_on_the_walls_clock_a_trigger_gives_the_schedules_own_times() -> None:
-    now = datetime.now(UTC)
-    found = OnClock(HOURLY, SystemClock(), 1.0).get_next_fire_time(None, now)
-    assert found is not None
-    assert (found.minute, found.second, found.microsecond) == (0, 0, 0)
-    assert timedelta(0) < found - now <= timedelta(hours=1)
+def test_on_the_walls_clock_a_moment_is_itself() -> None:
+    due = datetime.now(UTC) + HOUR
+    assert OnClock(due, SystemClock(), 1.0).get_next_fire_time(None, datetime.now(UTC)) == due
 
 
 @pytest.mark.parametrize(("scale", "seconds"), [(1.0, 3600), (60.0, 60), (3600.0, 1), (0.5, 7200)])
-def test_on_another_clock_it_gives_the_time_the_wall_will_show(scale: float, seconds: float) -> None:
-    clock = SystemClock(scale, start=at("2024-06-03 21:00"))
-    found = OnClock(Cron("0 22 * * *", "UTC"), clock, scale).get_next_fire_time(None, datetime.now(UTC))
+def test_on_another_clock_it_is_when_the_wall_will_show_it(scale: float, seconds: float) -> None:
+    trigger = OnClock(EVENING + HOUR, SystemClock(scale, start=EVENING), scale)
+    found = trigger.get_next_fire_time(None, datetime.now(UTC))
     assert found is not None
     assert abs((found - datetime.now(UTC)).total_seconds() - seconds) < 0.05 * seconds
+    assert trigger.get_next_fire_time(found, datetime.now(UTC)) is None
 
 
-async def test_a_timer_rings_when_it_is_due_and_again() -> None:
-    clock = SystemClock(36_000, start=at("2024-06-03 20:30"))  # an hour in a tenth of a second
+async def test_timers_ring_when_they_are_due() -> None:
+    clock = SystemClock(FAST, start=EVENING)
     rings: list[datetime] = []
-    timers = Timers(clock, clock.scale, lambda: rings.append(clock.now()))
-    timers.arm({"hourly": HOURLY})
+    timers = Timers(clock, FAST, lambda: rings.append(clock.now()))
+    timers.arm({"one": EVENING + HOUR, "two": EVENING + 2 * HOUR}, EVENING)
     timers.start()
     await asyncio.sleep(0.3)
     timers.stop()
     await asyncio.sleep(0)
-    assert [f"{ring:%H}" for ring in rings[:2]] == ["21", "22"]
-    assert all(ring.minute < 20 for ring in rings)
+    assert [round((ring - EVENING) / HOUR, 1) >= number for number, ring in enumerate(rings, 1)] == [True, True]
+    assert rings[0] < EVENING + 2 * HOUR
 
 
-async def test_timers_are_as_the_schedules_are() -> None:
-    clock = SystemClock(36_000, start=at("2024-06-03 20:30"))
-    rings: list[str] = []
-    timers = Timers(clock, clock.scale, lambda: rings.append("ring"))
+async def test_timers_are_as_the_moments_are() -> None:
+    clock = SystemClock(FAST, start=EVENING)
+    rings: list[datetime] = []
+    timers = Timers(clock, FAST, lambda: rings.append(clock.now()))
     timers.start()
-    timers.arm({"one": HOURLY, "two": HOURLY})
-    timers.arm({"one": DAILY})
-    await asyncio.sleep(0.15)
+    timers.arm({"one": EVENING + HOUR, "two": EVENING + HOUR}, EVENING)
+    timers.arm({"one": EVENING + 3 * HOUR}, EVENING)
+    await asyncio.sleep(0.2)
     assert rings == []
-    timers.arm({})
+    timers.arm({"one": EVENING + 3 * HOUR}, EVENING)
+    await asyncio.sleep(0.2)
+    assert len(rings) == 1
+    timers.arm({"one": EVENING + 3 * HOUR}, clock.now())  # who looked could not see to it; ringing on would not help
+    await asyncio.sleep(0.05)
+    assert len(rings) == 1
+    timers.arm({}, clock.now())
     timers.stop()
     await asyncio.sleep(0)
+
+
+async def test_a_timer_that_came_too_early_is_set_again() -> None:
+    clock = SystemClock(FAST, start=EVENING)
+    rings: list[datetime] = []
+    timers = Timers(clock, 10 * FAST, lambda: rings.append(clock.now()))  # it believes our clock to be faster
+    timers.start()
+    due = EVENING + 10 * HOUR
+    for times in (1, 2, 3):
+        timers.arm({"one": due}, max(rings, default=EVENING))
+        while len(rings) < times:
+            await asyncio.sleep(0.01)
+    timers.stop()
+    await asyncio.sleep(0)
+    assert rings[0] < due
