@@ -1,17 +1,30 @@
-"""`ingest status`: what is held, how far, and what is not."""
+"""`ingest status`: who works, what is kept how fresh, what waits, and what is held."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from ingest.cli.options import Json, SomeBarSizes, SomeSymbols, What
+
+if TYPE_CHECKING:
+    from ingest.app.overview import Overview, WishLine
+
+#: With more series than these they are only listed when asked for.
+_SERIES_SHOWN = 40
+_JOBS_SHOWN = 8
 
 
 def status(
     symbols: SomeSymbols = None,
     bar_size: SomeBarSizes = None,
     what: What = "",
+    everything: Annotated[bool, typer.Option("--all", help="List all series, however many.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the series that are held: bars, from when to when, how far behind, and what is not settled.
+    """Show how everything stands: workers, wishes and how fresh they are, the queue, and the series that are held.
+
+    With symbols, a bar size or a data type, only the series that fit: bars, from when to when, how far behind, and what
+    is not settled. `behind` is trading time up to the last closed bar or session.
 
     Examples:
 
@@ -20,6 +33,7 @@ def status(
       ingest status AAPL --json
     """
     from ingest.app.connecting import clock_of
+    from ingest.app.overview import overview
     from ingest.app.standing import status_rows
     from ingest.cli.held import held_series
     from ingest.cli.screen import emit_json, say, show
@@ -27,16 +41,93 @@ def status(
     from ingest.database import Database
 
     settings = load_settings()
+    clock = clock_of(settings)
+    is_choice = bool(symbols or bar_size or what)
     with Database.open(settings) as database:
         rows = held_series(database.engine, symbols, bar_size, what)
-        found = status_rows(database.engine, rows, clock_of(settings).now())
+        are_listed = as_json or is_choice or everything or len(rows) <= _SERIES_SHOWN
+        found = status_rows(database.engine, rows, clock.now()) if are_listed else []
+        whole = None if is_choice else overview(database.engine, settings, clock, jobs_shown=_JOBS_SHOWN)
         where = database.where
     if as_json:
-        emit_json({"database": where, "series": [row.as_json() for row in found]})
-    elif not found:
-        say(f"The database {where} holds no series yet. Begin one with `ingest backfill`.")
-    else:
+        about = {} if whole is None else overview_json(whole)
+        emit_json({"database": where, "series": [row.as_json() for row in found], **about})
+        return
+    if whole is not None:
+        show_overview(whole)
+    if found:
         show(status_table(found))
+    elif rows:
+        say(f"{len(rows):,} series are held; name symbols to see some, or --all.")
+    else:
+        say(f"The database {where} holds no series yet. Begin one with `ingest backfill`.")
+
+
+def show_overview(whole: "Overview") -> None:
+    """What there is of workers, wishes and jobs, each with a blank line after it."""
+    from ingest.cli.jobs.table import queue_table
+    from ingest.cli.screen import show
+
+    parts = []
+    if whole.workers:
+        parts.append(workers_table(whole))
+    if whole.wishes:
+        parts.append(wishes_table(whole))
+    if whole.queue.jobs or whole.queue.foresight.pauses:
+        parts.append(queue_table(whole.queue, _JOBS_SHOWN))
+    for part in parts:
+        show(part)
+        typer.echo("")
+
+
+def workers_table(whole: "Overview") -> Any:
+    from ingest.cli.screen import table
+
+    made = table("gateway", "login", "worker", "state", "jobs", "note", right=("jobs",))
+    for post in whole.workers:
+        state = f"silent since {post.seen_at:%H:%M:%S}" if post.is_silent else post.state
+        made.add_row(post.gateway, post.login, f"{post.host}:{post.pid}", state, str(post.running), post.note)
+    return made
+
+
+def wishes_table(whole: "Overview") -> Any:
+    from ingest.cli.screen import span, table
+
+    made = table("wish", "complete", "behind", "the worst", "last", "next due (UTC)", "in", right=("complete", "in"))
+    for each in whole.wishes:
+        fresh, due = each.fresh, each.next_due
+        made.add_row(
+            fresh.wish,
+            f"{fresh.complete}/{fresh.series}",
+            span(fresh.behind) if fresh.behind else "–",
+            fresh.worst if fresh.behind else "–",
+            _last(each),
+            "paused" if each.is_paused else f"{due:%Y-%m-%d %H:%M}" if due else "by hand",
+            span(due - whole.now) if due and due > whole.now and not each.is_paused else "–",
+        )
+    return made
+
+
+def _last(line: "WishLine") -> str:
+    if line.last is None:
+        return "never"
+    went = "" if line.last.ended_at else ", goes on"
+    return f"{line.last.due_at:%m-%d %H:%M}{went}"
+
+
+def overview_json(whole: "Overview") -> dict[str, Any]:
+    from ingest.app.overview import worker_json
+    from ingest.cli.jobs.table import queue_json
+
+    depth = [
+        {"lane": each.lane.value, "state": each.state.value, "jobs": each.jobs, "requests": each.requests}
+        for each in whole.depth
+    ]
+    return {
+        "workers": [worker_json(post) for post in whole.workers],
+        "wishes": [line.as_json() for line in whole.wishes],
+        "queue": {"depth": depth, **queue_json(whole.queue, _JOBS_SHOWN)},
+    }
 
 
 def status_table(found: Any) -> Any:
