@@ -27,12 +27,13 @@ def clock_of(settings: Settings) -> Clock:
 
 
 def gate_of(settings: Settings, clock: Clock) -> PacedGate:
-    """The login's gate. On a faster clock guard and grace grow with it: the network's jitter does not shrink."""
+    """The login's gate. On a faster clock guard and grace grow with it: the jitter of a network and of a busy machine,
+    half a second by the wall, does not shrink."""
     scale = settings.clock.scale
     rules = PacingRules(
         open_requests=settings.gateway.concurrency,
         messages_per_second=settings.gateway.messages_per_second,
-        guard=max(0.5, 0.25 * scale),
+        guard=max(0.5, 0.5 * scale),
         grace=max(0.25, 0.05 * scale),
     )
     return PacedGate(Pacer(rules), clock, OpenRequests(settings.gateway.concurrency))
