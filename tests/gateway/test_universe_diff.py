@@ -1,6 +1,7 @@
 """A universe against a gateway that tells the truth, lies, falls silent or hangs up: only IB's own word removes."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from ingest.domain.ledger import Entry, State
 from ingest.domain.series import Origin
 from ingest.domain.window import Window
 from ingest.errors import AmbiguousInstrument, GatewayLost, UnknownInstrument, UsageError
+from ingest.gateway.address import Deadlines
 from ingest.gateway.client import Gateway
 from ingest.simulator.clock import SimulatorClock
 from ingest.simulator.faults.script import Fault, parse_script
@@ -27,7 +29,7 @@ from ingest.store import instruments, ledger
 from ingest.store import series as series_store
 from ingest.wishes import Universe
 from tests import given
-from tests.gateway.conftest import SHORT, gateway_at
+from tests.gateway.conftest import PATIENT, SHORT, gateway_at
 from tests.given import at
 from tests.simulator.server import tiny
 
@@ -48,13 +50,15 @@ LISTED = (tiny.AAPL, KO, tiny.ES_H4, tiny.ES_Z3, tiny.ES_CONT, tiny.EUR, *CROWD,
 
 
 @asynccontextmanager
-async def listing(*contracts: Contract, faults: str = "") -> AsyncIterator[tuple[RunningSimulator, Gateway]]:
-    """A simulator of these contracts and a gateway to it that loses patience after three seconds of its time."""
+async def listing(
+    *contracts: Contract, faults: str = "", patience: Deadlines = PATIENT
+) -> AsyncIterator[tuple[RunningSimulator, Gateway]]:
+    """A simulator of these contracts and a gateway to it."""
     options = ServerOptions(latency=Latency(0, 0), faults=parse_script(faults), message_rate_rule="off")
     market, clock = tiny.TinyMarket(contracts or LISTED), SimulatorClock(NOON.timestamp(), 10.0)
     async with (
         await serve(options, market, clock, lambda _event: None) as simulator,
-        gateway_at(simulator.port, deadlines=SHORT) as gateway,
+        gateway_at(simulator.port, deadlines=patience) as gateway,
     ):
         yield simulator, gateway
 
@@ -215,7 +219,7 @@ async def test_what_was_never_found_is_unknown_or_ambiguous(engine: Engine) -> N
 async def test_silence_is_no_delisting(engine: Engine) -> None:
     await known(engine, *(one.symbol for one in CROWD))
     silence = '[[fault]]\naction = "silence"\nmatch = { message = "contract" }\n'
-    async with listing(tiny.AAPL, faults=silence) as (_, gateway):
+    async with listing(tiny.AAPL, faults=silence, patience=SHORT) as (_, gateway):
         diff = await found(gateway, engine)
     assert {each.kind for each in diff.differences} == {Kind.UNCHECKED}
     assert len(diff.differences) == 40
@@ -244,29 +248,43 @@ async def test_a_denial_that_does_not_last_delists_nobody(engine: Engine, times:
         assert not (await found(gateway, engine)).differences
 
 
-class _Denying:
-    """A gateway in front of which a wall goes up: from the `after`th question on, `many` contracts are denied."""
+class _Wall:
+    """A gateway behind a wall that lets some questions through: `denies` is told how many were asked before in all,
+    what is asked, and how often that was."""
 
-    def __init__(self, gateway: Gateway, after: int, many: int = 1000) -> None:
-        self._gateway, self._after, self._many = gateway, after, many
+    def __init__(self, gateway: Gateway, denies: Callable[[int, int, int], bool]) -> None:
+        self._gateway, self._denies = gateway, denies
         self.origin = gateway.origin
-        self.asked = 0
+        self._asked: Counter[int] = Counter()
 
     async def contract_details(self, query: InstrumentQuery) -> tuple[Instrument, ...]:
-        self.asked += 1
-        denied = self._after <= self.asked < self._after + self._many
-        return () if denied else await self._gateway.contract_details(query)
+        before = self._asked.total(), query.con_id, self._asked[query.con_id]
+        self._asked[query.con_id] += 1
+        return () if self._denies(*before) else await self._gateway.contract_details(query)
 
 
-@pytest.mark.parametrize("after", range(1, 9))
+async def behind(engine: Engine, gateway: Gateway, denies: Callable[[int, int, int], bool]) -> Diff:
+    wall = _Wall(gateway, denies)
+    return await compare(wall, engine, "us", CLOCK, lambda _done, _of: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("after", range(6))
 @pytest.mark.parametrize("many", [2, 4, 1000])
 async def test_a_reset_in_the_midst_of_a_comparison_delists_nobody(engine: Engine, after: int, many: int) -> None:
     await known(engine, "AAPL", "KO")
     async with listing() as (_, gateway):
-        wall = _Denying(gateway, after, many)
-        diff = await compare(wall, engine, "us", CLOCK, lambda _done, _of: None)  # type: ignore[arg-type]
+        diff = await behind(engine, gateway, lambda n, _con_id, _times: after <= n < after + many)
     assert {each.kind for each in diff.differences} <= {Kind.UNCHECKED}
     assert apply(engine, diff) == ()
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_denial_counts_only_between_two_answers_about_another_contract(engine: Engine, times: int) -> None:
+    """KO is denied throughout, AAPL from its second, third or fourth question on."""
+    await known(engine, "AAPL", "KO")
+    async with listing() as (_, gateway):
+        diff = await behind(engine, gateway, lambda _n, con_id, before: con_id == KO.con_id or before >= times)
+    assert kinds(diff) == [("KO", Kind.UNCHECKED if times < 3 else Kind.DELISTED)]
 
 
 async def test_a_lost_session_ends_the_comparison(engine: Engine) -> None:
