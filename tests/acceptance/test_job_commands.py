@@ -265,6 +265,9 @@ def test_every_login_at_work_adds_its_pace(ingest: Here, engine: Engine, queue: 
     with engine.begin() as connection:
         for login, state in (("one", "working"), ("two", "working"), ("two", "working"), ("three", "paused")):
             posts.sign(connection, posts.sign_on(connection, login, login, "here", 1), state, "", 1)
+        posts.sign(connection, posts.sign_on(connection, "dead", "dead", "here", 1), "working", "", 1)
+        silent = "UPDATE ingest.workers SET seen_at = now() - interval '1 minute' WHERE gateway = 'dead'"
+        connection.execute(text(silent))
     found = ingest.json("jobs", "list")
     assert found["paces"]["large"]["requests_per_second"] == 4.0
     assert found["paces"]["small"]["at_once"] == 120
@@ -287,6 +290,19 @@ def test_a_job_for_later_says_from_when(ingest: Here, engine: Engine, queue: dic
     assert seconds_ahead(found["not_before"]) == pytest.approx(172_800, abs=5)
     assert seconds_ahead(found["expected_end"]) == pytest.approx(172_800 + 15, abs=5)
     assert re.search(r"from \d{4}-\d\d-\d\d \d\d:\d\d", ingest.run("jobs", "list", "MSFT").stdout)
+
+
+def test_a_faster_clock_is_there_sooner(
+    ingest: Here, engine: Engine, queue: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue waits by the database's clock, of which a second is sixty of ours."""
+    monkeypatch.setenv("INGEST_CLOCK_SCALE", "60")
+    later = "UPDATE ingest_queue.procrastinate_jobs SET scheduled_at = now() + interval '1 hour' WHERE id = :id"
+    with engine.begin() as connection:
+        connection.execute(text(later), {"id": queue["waiting"]})
+    (found,) = ingest.json("jobs", "list", "MSFT")["jobs"]
+    assert seconds_ahead(found["not_before"]) == pytest.approx(60 * 3600, abs=600)
+    assert seconds_ahead(found["expected_begin"]) == pytest.approx(60 * 3600, abs=600)
 
 
 @pytest.mark.parametrize(
@@ -394,6 +410,13 @@ def test_jobs_that_wait_and_have_ended_are_shown(ingest: Here, queue: dict[str, 
     assert "  note      Not settled: timed_out: no answer [in time]" in failed
     assert failed.splitlines()[-1].endswith("never asked for")
     assert "ETA" not in failed
+
+
+def test_what_is_not_over_yet_is_not_lacking(ingest: Here, engine: Engine, rows: dict[str, SeriesRow]) -> None:
+    job_id = queued(engine, rows["AAPL"], windows=(given.window("2024-06-03", "2099-01-01"),))
+    (found,) = ingest.json("jobs", "show", str(job_id))["never_asked"]
+    assert found["start"] == "2024-06-03T00:00:00+00:00"
+    assert -300 < (seconds_ahead(found["end"]) or 0) <= 0
 
 
 def test_an_expansion_is_shown_with_its_firing(ingest: Here) -> None:
@@ -715,6 +738,10 @@ def test_a_series_of_each_kind_needs_the_gateway_to_say_which(
     assert ingest.run("update", "--queue").returncode == 5
     assert ingest.run("backfill", "AAPL", "-b", "1m", *SPAN, "--queue").returncode == 5
     assert ingest.run("backfill", "MSFT", "-b", "1m", *SPAN, "--queue").returncode == 0
+    with engine.begin() as connection:
+        series_store.ensure(connection, given.series(given.BTC), Origin.SYNTHETIC)
+    assert ingest.run("backfill", "MSFT", "BTC:CRYPTO", "-b", "1m", *SPAN, "--queue").returncode == 5
+    assert ingest.run("backfill", "BTC:CRYPTO", "-b", "1m", *SPAN, "--queue").returncode == 0
 
 
 # -- as a user does it
