@@ -107,9 +107,16 @@ async def resolve(gateway: Gateway, engine: Engine, query: InstrumentQuery) -> I
     if not found:
         raise UnknownInstrument(f"IB knows no contract for {query}.", hint=await _similar(gateway, query))
     if len(found) > 1:
-        raise AmbiguousInstrument(str(query), [describe(one) for one in found])
+        raise _ambiguous(query, found)
     await asyncio.to_thread(_save, engine, found, gateway.origin)
     return found[0]
+
+
+def _ambiguous(query: InstrumentQuery, found: Sequence[Instrument]) -> AmbiguousInstrument:
+    error = AmbiguousInstrument(str(query), [describe(one) for one in found])
+    if query.sec_type == "FUT" and query.symbol and not query.expiry:
+        error.hint = f"Name an expiry, {query.symbol}:FUT:YYYYMM, or the nearest ones, {query.symbol}:FUT:front2."
+    return error
 
 
 def describe(instrument: Instrument) -> str:

@@ -35,7 +35,7 @@ def plan(
 ) -> None:
     """Show what a backfill with the same words would ask for, its pacing cost and the time to expect.
 
-    Sends no history request. The gateway is asked only for contracts the database does not know yet.
+    Sends no history request. The gateway is asked only for contracts the database does not know yet, and for chains.
 
     Examples:
 

@@ -208,6 +208,7 @@ async def test_what_was_never_found_is_unknown_or_ambiguous(engine: Engine) -> N
             ("SI:FUT:front2@NYMEX", Kind.AMBIGUOUS),
             ("NOSUCH:FUT:front", Kind.UNKNOWN),
         ]
+        assert diff.differences[1].note.endswith("Name an expiry, ES:FUT:YYYYMM, or the nearest ones, ES:FUT:front2.")
         assert "SI:FUT:front2:SIL@NYMEX in USD, multiplier 1000" in diff.differences[2].note
         assert apply(engine, diff) == ()
     assert len(present(engine)) == 5

@@ -97,6 +97,7 @@ def _job_json(job: "Job") -> dict[str, Any]:
         "file": str(job.path),
         "description": job.description,
         "priority": job.priority,
+        "universe": job.universe.name or None,
         "symbols": list(job.universe.symbols),
         "series": plain(job.series),
         "want": {"since": job.want.since, "until": job.want.until},

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def plan(file: JobFile, as_json: Json = False) -> int:
     """Show what running a job now would ask for, its pacing cost and the time to expect.
 
-    Sends no history request. The gateway is asked only for contracts the database does not know yet. Exit code 9: some
-    instruments of the universe cannot be had, which the end of the output explains.
+    Sends no history request. The gateway is asked only for contracts the database does not know yet, and for chains.
+    Exit code 9: some instruments of the universe cannot be had, which the end of the output explains.
 
     Examples:
 
