@@ -78,6 +78,10 @@ class Announced:
     def stop(self) -> None:
         self.scheduler.stop()
 
+    @property
+    def missing(self) -> str:
+        return self.scheduler.missing
+
 
 def announce(folder: Path, found: "Found", now: "datetime", *, as_json: bool) -> None:
     """The wishes and when they are due, and the files that are wrong."""

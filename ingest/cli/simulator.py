@@ -13,7 +13,9 @@ from ingest.errors import GatewayError, UsageError
 def simulator(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 picks a free one.")] = 0,
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
-    market: Annotated[str, typer.Option(help="'synthetic' ('synthetic+250': more stocks), or a folder of bars to replay.")] = "synthetic",
+    market: Annotated[
+        str, typer.Option(help="'synthetic' ('synthetic+250': more stocks), or a folder of bars to replay.")
+    ] = "synthetic",
     seed: Annotated[int, typer.Option(help="Seed of the synthetic market.")] = 1,
     time_scale: Annotated[float, typer.Option(help="How much faster than the wall its clock and pacing run.")] = 1.0,
     now: Annotated[str, typer.Option(help="Where its clock starts, e.g. 2024-06-03T15:00Z; default: now.")] = "",

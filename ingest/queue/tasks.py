@@ -30,7 +30,11 @@ class Later(Exception):
 
 
 class JobFailed(IngestError):
-    """The job cannot be done; its progress says why."""
+    """The job cannot be done; its progress says why. `subject` is its series, where that is known."""
+
+    def __init__(self, message: str, *, hint: str = "", subject: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.subject = subject
 
 
 class _GiveBack(BaseRetryStrategy):

@@ -68,6 +68,13 @@ class Scheduler:
         known = sorted(self._wishes.values(), key=lambda wish: wish.job.name)
         return tuple(sorted(known, key=lambda wish: (wish.next_due is None, wish.next_due)))
 
+    @property
+    def missing(self) -> str:
+        """What keeps it from scheduling, in one line; empty when nothing does."""
+        if self._found is None:
+            return f"the job files in {self.folder.path}/ have not been read yet"
+        return self._troubles.get("", "")
+
     async def begin(self) -> Found:
         """Read the folder and catch up what was missed. Waits for the database where it is away.
 

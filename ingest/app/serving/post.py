@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from ingest.app.serving.telling import Teller
 from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.job import Lane
-from ingest.errors import DatabaseError, DatabaseUnreachable, GatewayError
+from ingest.errors import DatabaseError, DatabaseUnreachable, GatewayError, GatewayLost
 from ingest.gateway.gate import PacedGate
 from ingest.queue.lanes import Crew, Places
 from ingest.queue.tasks import make_app
@@ -38,6 +38,7 @@ _CONTROL_JOBS = 2
 #: pauses between two attempts to reach what is away.
 _LOOK_SECONDS = 1.0
 _UNFIT_SECONDS = 5.0
+_TELL_EVERY = timedelta(minutes=5)
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 60.0
 
 
@@ -131,12 +132,27 @@ class Post:
         while not self._stopped.is_set():
             if not self._is_fit(manned):
                 self._become(Standing.NO_WAY_TO_IB)
-                await self._unless_stopped(manned.gateway.wait_until_ready())
+                await self._wait_for_ib(manned)
             elif await asyncio.to_thread(self._is_paused):
                 self._become(Standing.PAUSED)
                 await self._rest(_LOOK_SECONDS)
             else:
                 await self._work(manned)
+
+    async def _wait_for_ib(self, manned: Manned) -> None:
+        """Until there is a way to IB again; somebody is told of it meanwhile. Raises GatewayError."""
+        telling = asyncio.create_task(self._tell_of_ib())
+        try:
+            await self._unless_stopped(manned.gateway.wait_until_ready())
+        finally:
+            telling.cancel()
+        await self.teller.gateway_back(self.name)
+
+    async def _tell_of_ib(self) -> None:
+        away = GatewayLost("It is connected, but has no way to IB's data.", hint="See whether it is logged in.")
+        while True:
+            await self.clock.sleep(_TELL_EVERY.total_seconds())
+            await self.teller.gateway_trouble(self.name, self.since, away)
 
     async def _work(self, manned: Manned) -> None:
         """Claim and work until something is in the way."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -26,11 +27,14 @@ _THREADS = 24
 
 
 class Part(Protocol):
-    """Something that runs until it is told to stop, such as the scheduler."""
+    """Something that runs until it is told to stop, such as the scheduler. `missing` says why it cannot work now."""
 
     async def run(self) -> None: ...
 
     def stop(self) -> None: ...
+
+    @property
+    def missing(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -100,7 +104,10 @@ class Service:
 
     def _showing(self) -> Showing:
         is_served = bool(self.settings.health.port)
-        return Showing(self.engine, self.clock, self.posts, self._gates, self.teller, self._rest, is_served)
+        showing = Showing(self.engine, self.clock, self.posts, self._gates, self.teller, self._rest, is_served)
+        for part in self.parts:
+            showing.checks[type(part).__name__.lower()] = partial(getattr, part, "missing")
+        return showing
 
     async def _rest(self, wall_seconds: float) -> None:
         await self.clock.sleep(wall_seconds * self.settings.clock.scale)

@@ -37,13 +37,14 @@ class Showing:
     teller: Teller
     rest: Callable[[float], Awaitable[None]]
     is_served: bool
+    checks: dict[str, Check] = field(default_factory=dict)
     pulse: Pulse = field(default_factory=Pulse)
     snapshot: Snapshot = field(default_factory=Snapshot)
     _fresh_at: datetime | None = None
 
     @property
     def vitals(self) -> Vitals:
-        checks: dict[str, Check] = {"database": self._database}
+        checks: dict[str, Check] = {"database": self._database} | self.checks
         checks |= {f"gateway {post.name}": self._gateway(post) for post in self.posts}
         return Vitals(self.pulse, checks, lambda: self.snapshot)
 

@@ -15,6 +15,7 @@ from ingest.app.serving.telling import Teller
 from ingest.app.wishing import JobOrders, job_orders
 from ingest.clock import Clock, wall_time
 from ingest.config import Settings
+from ingest.domain.conclusion import FailedJob
 from ingest.domain.job import JobProgress, Lane
 from ingest.domain.window import Window
 from ingest.errors import DatabaseUnreachable, GatewayError, IngestError, RequestError, SeriesBusy, UsageError
@@ -62,7 +63,10 @@ class Tasks:
                 except DatabaseUnreachable as error:
                     log.info("job_given_back", because=error.message)
                     raise Later(self._wall(_GONE)) from None
-                except (Later, JobFailed):
+                except Later:
+                    raise
+                except JobFailed as error:
+                    await self._tell_failed(job_id, args, error)
                     raise
                 except IngestError as error:
                     log.warning("job_failed", because=str(error))
@@ -72,6 +76,12 @@ class Tasks:
                     raise
 
         return unharmed
+
+    async def _tell_failed(self, job_id: int, args: Mapping[str, Any], error: JobFailed) -> None:
+        """A job of a firing is told of with its conclusion."""
+        if args.get("firing") is None:
+            subject = error.subject or f"series {args.get('series')}"
+            await self.teller.job_failed(args["wish"], FailedJob(job_id, subject, str(error)))
 
     async def fill(self, job_id: int, args: Mapping[str, Any]) -> None:
         """One slice of a series. Gives the job back by raising Later, or ends it."""
@@ -136,6 +146,7 @@ class Tasks:
             raise JobFailed(
                 f"{row} holds {row.origin} bars, the gateway {self.name} serves {self.manned.gateway.origin} ones.",
                 hint="Give the series a gateway of its kind.",
+                subject=str(row),
             )
         return row
 
@@ -168,7 +179,7 @@ class Tasks:
             case GivenUp(note=note):
                 log.warning("job_failed", wish=args["wish"], series=str(result.end.report.series), because=note)
                 await self._note(job_id, replace(now, tried=(), note=note))
-                raise JobFailed(note)
+                raise JobFailed(note, subject=str(result.end.report.series))
 
     async def _later(self, job_id: int, args: Mapping[str, Any], progress: JobProgress, error: IngestError) -> Later:
         """The job is not to blame: somebody else is busy with its series, or the gateway is gone."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from ingest.domain.conclusion import Conclusion
+from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.freshness import Freshness
 from ingest.errors import GatewayError
 
@@ -18,6 +18,8 @@ class Teller(Protocol):
     """None of it raises: what nobody could be told is logged."""
 
     async def concluded(self, done: Conclusion) -> None: ...
+
+    async def job_failed(self, wish: str, job: FailedJob) -> None: ...
 
     async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None: ...
 
@@ -34,6 +36,9 @@ class Silence:
 
     async def concluded(self, done: Conclusion) -> None:
         log.debug("not_told", conclusion=done.firing)
+
+    async def job_failed(self, wish: str, job: FailedJob) -> None:
+        log.debug("not_told", wish=wish, job=job.id)
 
     async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None:
         log.debug("not_told", gateway=gateway, since=str(since), because=error.message)
