@@ -8,7 +8,9 @@ from ingest.errors import UsageError
 
 Symbols = Annotated[
     list[str],
-    typer.Argument(help="AAPL, 'BRK B', EUR.USD, ESZ6, ES:FUT:202612, ES:FUT:front2, SPX:IND, BTC:CRYPTO, con_id:265598, …"),
+    typer.Argument(
+        help="AAPL, 'BRK B', EUR.USD, ESZ6, ES:FUT:202612, ES:FUT:front2, SPX:IND, BTC:CRYPTO, con_id:265598, …"
+    ),
 ]
 SomeSymbols = Annotated[list[str] | None, typer.Argument(help="Instruments; all that are held when none is named.")]
 BarSizes = Annotated[

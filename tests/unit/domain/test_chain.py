@@ -9,7 +9,6 @@ from ingest.domain.chain import Product, is_over, products, unexpired
 from ingest.domain.instrument import Instrument
 from tests.given import AAPL, at
 
-
 ES = Instrument(1, "ES", "FUT", "CME", "USD", trading_class="ES", multiplier="50", time_zone_id="US/Central")
 SILVER = replace(ES, symbol="SI", trading_class="SI", multiplier="5000", exchange="COMEX")
 
