@@ -1,6 +1,7 @@
 """Procrastinate's app with our three tasks. A task ends its job, or says by an exception what shall become of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import procrastinate
 import psycopg
 from procrastinate import JobContext, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as ProcrastinateJob
 from procrastinate.retry import BaseRetryStrategy
+from psycopg_pool import PoolTimeout
 from sqlalchemy.engine import URL
 
 from ingest.domain.job import Kind, Lane
-from ingest.errors import IngestError
+from ingest.errors import DatabaseUnreachable, IngestError
 
 Handler = Callable[[int, Mapping[str, Any]], Awaitable[None]]
 #: What a crash of the server could take back is a claim or an ending: the job runs again, and finds all done.
@@ -67,6 +70,20 @@ def make_app(url: URL, handlers: Handlers, *, most_connections: int = 4) -> proc
     for kind in Kind:
         _register(app, kind, getattr(handlers, kind.value))
     return app
+
+
+@asynccontextmanager
+async def opened(app: procrastinate.App) -> AsyncIterator[None]:
+    """The app with its connections, while the body runs. Raises DatabaseUnreachable where none can be had."""
+    try:
+        await app.open_async()
+    except (ConnectorException, psycopg.Error, PoolTimeout) as error:
+        await app.close_async()
+        raise DatabaseUnreachable(f"The queue's database cannot be reached: {error}.") from error
+    try:
+        yield
+    finally:
+        await app.close_async()
 
 
 async def _in_autocommit(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -26,7 +26,7 @@ from ingest.domain.job import Lane
 from ingest.errors import DatabaseError, DatabaseUnreachable, GatewayError, GatewayLost
 from ingest.gateway.gate import PacedGate
 from ingest.queue.lanes import Crew, Places
-from ingest.queue.tasks import make_app
+from ingest.queue.tasks import make_app, opened
 from ingest.store import jobs, posts
 from ingest.worker.locking import SharedLocks
 
@@ -158,7 +158,7 @@ class Post:
         """Claim and work until something is in the way."""
         tasks = Tasks(self.settings, self.name, self.engine, self.clock, manned, self.teller)
         app = make_app(self.engine.url, tasks.handlers)
-        async with app.open_async():
+        async with opened(app):
             self._become(Standing.WORKING)
             manned.station.enter()
             crew = Crew(app, self._places(), self.settings.worker.heartbeat_seconds, self._poll_seconds)
@@ -169,6 +169,7 @@ class Post:
                 watching.cancel()
                 manned.station.leave()
                 await asyncio.gather(watching, return_exceptions=True)
+        await self._rest(_LOOK_SECONDS)  # a crew that ends by itself may do so at once
 
     async def _watch(self, manned: Manned, crew: Crew) -> None:
         """Stop the crew as soon as it should not work on."""
