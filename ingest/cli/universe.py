@@ -266,8 +266,13 @@ async def _compare(settings: Any, engine: Any, name: str, clock: "Clock") -> "Di
 
     with engine.connect() as connection:
         named(connection, name)  # before a gateway is looked for
+    progress = _Progress(clock)
     async with open_gateway(settings, clock) as gateway:
-        return await compare(gateway, engine, name, clock, _Progress(clock))
+        telling = asyncio.create_task(progress.tell_now_and_then())
+        try:
+            return await compare(gateway, engine, name, clock, progress)
+        finally:
+            telling.cancel()
 
 
 def _apply(engine: Any, found: "Diff", clock: "Clock") -> "tuple[Difference, ...]":
@@ -277,18 +282,21 @@ def _apply(engine: Any, found: "Diff", clock: "Clock") -> "tuple[Difference, ...
 
 
 class _Progress:
-    """Says every few seconds how far a comparison is."""
+    """Says every two seconds how far a comparison is, also while an answer is waited for."""
 
-    def __init__(self, clock: "Clock", seconds: float = 2.0) -> None:
-        self._clock, self._seconds = clock, seconds
-        self._due = clock.monotonic() + seconds
+    def __init__(self, clock: "Clock") -> None:
+        self._clock = clock
+        self._text = "Looking up the members …"
 
     def __call__(self, done: int, of: int) -> None:
+        self._text = f"{done}/{of} members looked up …"
+
+    async def tell_now_and_then(self) -> None:
         from ingest.cli.screen import say
 
-        if self._clock.monotonic() >= self._due:
-            self._due = self._clock.monotonic() + self._seconds
-            say(f"{done}/{of} members looked up …")
+        while True:
+            await self._clock.sleep(2.0)
+            say(self._text)
 
 
 def _filled(filled: "Filled", *, as_json: bool) -> None:
