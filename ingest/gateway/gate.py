@@ -2,9 +2,9 @@
 
 Small-bar requests wait in a lane of their own: they may have to wait ten minutes for budget, which must not hold up the
 others. One gate per login, shared by all its gateways in a process. Other processes share the login's small-bar budget
-through a `LoginBook`, in which such a request is booked before it leaves; large bars are not booked, and the limits of
-open requests and messages are kept by each process for itself. With `OpenRequests` the gate keeps no more large
-requests open than IB was seen to bear.
+through a `LoginBook`, in which such a request is booked before it leaves; large bars are not booked. Of the requests
+that IB lets be open each process has its part (`share_open`, where somebody counts the processes); messages it counts
+for itself. With `OpenRequests` the gate keeps no more large requests open than IB was seen to bear.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from ingest.domain.answer import RequestOutcome, RequestRecord
 from ingest.errors import GatewayLost, PacingViolation, RequestError, RequestTimedOut
 from ingest.gateway.adaptive import Ending, OpenRequests
 from ingest.gateway.booking import Draft, LoginBook, Past
-from ingest.gateway.pacing import Pacer, RequestCost
+from ingest.gateway.pacing import HARD_OPEN_LIMIT, Pacer, RequestCost
 
 _log = structlog.get_logger()
 Keep = Callable[[OpenRequests], None]
@@ -34,6 +34,7 @@ class PacedGate:
     def __init__(self, pacer: Pacer, clock: Clock, load: OpenRequests | None = None) -> None:
         self.pacer = pacer
         self.load = load
+        self._rules = pacer.rules
         self._clock = clock
         self._book: LoginBook | None = None
         self._keep: Keep | None = None
@@ -43,6 +44,15 @@ class PacedGate:
     def share(self, book: LoginBook) -> None:
         """From now on small-bar requests are booked there."""
         self._book = book
+
+    def share_open(self, processes: int) -> None:
+        """So many processes of the login are at work now: each keeps its part of the requests that IB lets be open.
+
+        One part is left for the next to come, which takes its own before the others have heard of it.
+        """
+        part = HARD_OPEN_LIMIT // (processes + 1) if processes > 1 else HARD_OPEN_LIMIT
+        self.pacer.rules = replace(self._rules, open_requests=max(1, min(part, self._rules.open_requests)))
+        self._room.set()
 
     def remember(self, keep: Keep) -> None:
         """From now on `keep` is told whenever the number of requests to keep open changes."""

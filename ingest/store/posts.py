@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, distinct, func, insert, select, tuple_, update
 
 from ingest.store.queue_tables import workers as table
 
 _SILENT = timedelta(seconds=30)
+_AT_WORK = timedelta(seconds=10)  # one that has not signed for so long is hardly sending anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,22 @@ def sign_on(connection: Connection, gateway: str, login: str, host: str, pid: in
     return int(connection.execute(insert(table).values(**values).returning(table.c.id)).scalar_one())
 
 
-def sign(connection: Connection, post_id: int, state: str, note: str, running: int) -> None:
+def sign(connection: Connection, post_id: int, state: str, note: str, running: int) -> bool:
+    """False: there is no such row any more."""
     seen = update(table).where(table.c.id == post_id)
-    connection.execute(seen.values(state=state, note=note, running=running, seen_at=func.now()))
+    done = connection.execute(seen.values(state=state, note=note, running=running, seen_at=func.now()))
+    return done.rowcount > 0
 
 
-def sign_off(connection: Connection, post_id: int) -> None:
-    connection.execute(delete(table).where(table.c.id == post_id))
+def sign_off(connection: Connection, *post_ids: int) -> None:
+    connection.execute(delete(table).where(table.c.id.in_(post_ids)))
+
+
+def processes_on(connection: Connection, login: str) -> int:
+    """How many processes work with a login at this moment."""
+    at_work = (table.c.login == login) & (table.c.seen_at >= func.now() - _AT_WORK)
+    counted = select(func.count(distinct(tuple_(table.c.host, table.c.pid)))).where(at_work)
+    return int(connection.execute(counted).scalar_one())
 
 
 def listing(connection: Connection) -> tuple[PostRow, ...]:

@@ -28,6 +28,7 @@ from ingest.gateway.gate import PacedGate
 from ingest.queue.lanes import Crew, Places
 from ingest.queue.tasks import make_app, opened
 from ingest.store import jobs, posts
+from ingest.store.posts import PostRow
 from ingest.worker.locking import SharedLocks
 
 log = structlog.get_logger()
@@ -219,16 +220,22 @@ class Post:
         """Keep the post's row, so that everybody can see what it does."""
         while True:
             try:
-                await asyncio.to_thread(self._keep_row)
+                self.gate.share_open(await asyncio.to_thread(self._keep_row))
             except DatabaseError as error:
                 log.debug("post_unseen", because=error.message)
             await self._rest(_LOOK_SECONDS * 2)
 
-    def _keep_row(self) -> None:
+    def _keep_row(self) -> int:
+        """Gives how many processes are at work on the login, this one included."""
         with self.engine.begin() as connection:
             if self._row_id is None:
-                self._row_id = posts.sign_on(connection, self.name, self.login, socket.gethostname(), os.getpid())
-            posts.sign(connection, self._row_id, self.standing.value, self.note, self.running)
+                host, pid = socket.gethostname(), os.getpid()
+                gone = [each.id for each in posts.listing(connection) if is_dead(each, host, self.name)]
+                posts.sign_off(connection, *gone)
+                self._row_id = posts.sign_on(connection, self.name, self.login, host, pid)
+            if not posts.sign(connection, self._row_id, self.standing.value, self.note, self.running):
+                self._row_id = None
+            return posts.processes_on(connection, self.login)
 
     def _sign_off(self) -> None:
         if self._row_id is not None:
@@ -260,3 +267,21 @@ class Post:
                 main.cancel()
         if main.done() and not main.cancelled() and (error := main.exception()) is not None:
             raise error
+
+
+def is_dead(row: PostRow, host: str, gateway: str) -> bool:
+    """Whether the process of a row ran on this machine and is no more; of other machines nobody here can tell.
+
+    In a container it had our own process id, as it will have had before each restart.
+    """
+    if row.host != host or os.name != "posix":
+        return False
+    if row.pid == os.getpid():
+        return row.gateway == gateway
+    try:
+        os.kill(row.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
