@@ -9,9 +9,13 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import procrastinate
+import psycopg
 import structlog
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
 from ingest.domain.job import Lane
@@ -28,6 +32,22 @@ class Places:
 
     lane: Lane
     jobs: int
+
+
+class _Hand(Worker):
+    """Procrastinate's worker, but for what it does when the end of a job cannot be written down."""
+
+    async def _persist_job_status(self, job: Job, *given: Any, **named: Any) -> None:
+        try:
+            await super()._persist_job_status(job, *given, **named)
+        except ConnectorException as error:
+            if isinstance(error.__cause__, psycopg.errors.RaiseException):
+                # We were taken for dead and it was given to others, who find done what was done here.
+                log.warning("job_was_taken_over", job=job.id)
+            else:
+                # It is ours for as long as we give signs, and nobody would work on it any more.
+                log.warning("job_not_given_back", job=job.id, because=str(error.__cause__))
+                self.stop()  # type: ignore[no-untyped-call]
 
 
 @dataclass(slots=True)
@@ -62,7 +82,7 @@ class Crew:
             worker.stop()  # type: ignore[no-untyped-call]
 
     def _worker(self, place: Places) -> Worker:
-        return Worker(
+        return _Hand(
             self.app,
             queues=[place.lane.value],
             name=place.lane.value,

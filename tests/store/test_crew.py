@@ -1,0 +1,76 @@
+"""The crew on a real queue: no job is held for ever by a worker that cannot write down how it ended."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from procrastinate.exceptions import ConnectorException
+from procrastinate.manager import JobManager
+from sqlalchemy import Engine, text
+
+from ingest.domain.job import JobState, Lane
+from ingest.queue.lanes import Crew, Places
+from ingest.queue.tasks import Handler, Handlers, Later, make_app
+from ingest.store import job_listing, jobs
+
+SECONDS = 10.0
+
+
+def queued(engine: Engine, many: int = 1) -> list[int]:
+    with engine.begin() as connection:
+        return [jobs.queue_conclusion(connection, "nightly", number, 0) for number in range(many)]
+
+
+def states(engine: Engine) -> dict[int, JobState]:
+    with engine.connect() as connection:
+        return {job.id: job.state for job in job_listing.listing(connection)}
+
+
+async def work(engine: Engine, handler: Handler, *, until: asyncio.Event | None = None) -> None:
+    """A crew of one place on the control lane, until it ends by itself, or until the event."""
+    app = make_app(engine.url, Handlers(handler, handler, handler))
+    async with app.open_async():
+        crew = Crew(app, (Places(Lane.CONTROL, 1),), heartbeat_seconds=1.0, poll_seconds=0.1)
+        running = asyncio.create_task(crew.run())
+        if until is not None:
+            await asyncio.wait_for(until.wait(), SECONDS)
+            crew.stop()
+        await asyncio.wait_for(running, SECONDS)
+
+
+async def test_a_job_that_was_taken_over_meanwhile_disturbs_nobody(engine: Engine) -> None:
+    first, second = queued(engine, 2)
+    done = asyncio.Event()
+
+    async def handler(job_id: int, _args: Mapping[str, Any]) -> None:
+        if job_id == second:
+            done.set()
+            return
+        with engine.begin() as connection:  # others took it over, and have done it
+            connection.execute(
+                text("UPDATE ingest_queue.procrastinate_jobs SET status = 'succeeded' WHERE id = :id"), {"id": first}
+            )
+        raise Later
+
+    await work(engine, handler, until=done)
+    assert states(engine) == {first: JobState.DONE, second: JobState.DONE}
+
+
+async def test_a_worker_that_cannot_give_a_job_back_ends_so_that_others_can_take_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job_id,) = queued(engine)
+
+    async def handler(_job_id: int, _args: Mapping[str, Any]) -> None:
+        raise Later
+
+    async def lost(*_given: Any, **_named: Any) -> None:
+        raise ConnectorException from ConnectionError("the connection was lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JobManager, "retry_job", lost)
+        await work(engine, handler)
+    assert states(engine) == {job_id: JobState.RUNNING}
+    with engine.begin() as connection:
+        assert jobs.rescue(connection, silent_seconds=600) == (job_id,)
