@@ -169,7 +169,7 @@ class Session:
 
     async def close(self) -> None:
         """End in order: whoever still waits gets GatewayLost."""
-        self._end(GatewayLost(f"The session with {self._address} was closed."))
+        self._end(GatewayLost(f"The session with {self._address} was closed."), by_us=True)
         await self.transport.close(self._clock, self._deadlines.close)
         if self._heartbeat is not None:
             await asyncio.gather(self._heartbeat, return_exceptions=True)
@@ -302,12 +302,13 @@ class Session:
         self._end(GatewayLost(f"The gateway at {self._address} has gone silent."))
         self.transport.abort()
 
-    def _end(self, error: GatewayLost) -> None:
+    def _end(self, error: GatewayLost, *, by_us: bool = False) -> None:
         """The session is over: once, for whatever reason comes first."""
         if self.lost is not None:
             return
         self.lost = error
-        _log.info("gateway.session_ended", address=str(self._address), why=error.message)
+        tell = _log.debug if by_us else _log.info
+        tell("gateway.session_ended", address=str(self._address), why=error.message)
         if not self._ready.done():
             self._ready.set_exception(self._closed_early())
             self._ready.exception()
