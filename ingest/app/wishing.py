@@ -13,7 +13,7 @@ from ingest.app.connecting import gate_of, open_gateway, seed_gate
 from ingest.app.expiring import expiry_end, left_behind
 from ingest.app.ordering import order_of, series_of
 from ingest.app.preview import Preview, preview_of
-from ingest.app.resolving import known_instrument, resolve_all
+from ingest.app.resolving import known_instrument, known_instruments, resolve_all
 from ingest.app.universes import Asked, asked_of
 from ingest.clock import Clock
 from ingest.config import Settings
@@ -73,7 +73,12 @@ async def job_orders(gateway: Gateway, engine: Engine, job: Job, clock: Clock) -
     """
     found: list[tuple[str, Instrument]] = []
     unmet: list[Unmet] = []
-    for asked in await asyncio.to_thread(asked_of, engine, job.universe, gateway.origin):
+    everything = await asyncio.to_thread(asked_of, engine, job.universe, gateway.origin)
+    known = await asyncio.to_thread(known_instruments, engine, [each.query for each in everything], gateway.origin)
+    for asked in everything:
+        if asked.query in known and (asked.member is None or asked.query.con_id):
+            found.append((asked.symbol, known[asked.query]))
+            continue
         try:
             those = await resolve_asked(gateway, engine, asked, clock)
         except (UnknownInstrument, AmbiguousInstrument, RequestError) as error:

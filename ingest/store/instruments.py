@@ -1,5 +1,6 @@
 """Instruments in the database: one row for each con_id and origin, with every name it was ever seen under."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from ingest.domain.series import Origin
 from ingest.store.tables import instrument_names, instruments
 
 FIELDS = tuple(Instrument.__dataclass_fields__)
+_NAMES = ("label", "symbol", "local_symbol")
 _NAME_FIELDS = ("symbol", "sec_type", "exchange", "currency", "primary_exchange", "local_symbol", "long_name")
 
 
@@ -79,6 +81,26 @@ def find(connection: Connection, text: str, *, origin: Origin | None = None) -> 
     return present or _rows(connection, _listed(origin).where(former))
 
 
+def find_many(
+    connection: Connection, texts: Iterable[str], *, origin: Origin | None = None
+) -> dict[str, tuple[InstrumentRow, ...]]:
+    """What `find` gives for each: one question for all that bear their name now, and one each for the rest."""
+    asked = dict.fromkeys(texts)
+    wanted = sorted({text.strip().lower() for text in asked})
+    columns = instruments.c
+    ids = [int(text[7:]) for text in wanted if text.startswith("con_id:") and text[7:].isdigit()]
+    names = [func.lower(columns[name]).in_(wanted) for name in _NAMES]
+    by_name: dict[str, list[InstrumentRow]] = {}
+    for row in _rows(connection, _listed(origin).where(or_(*names, columns.con_id.in_(ids)))):
+        one = row.instrument
+        called = (f"con_id:{one.con_id}", *(str(getattr(one, name)).lower() for name in _NAMES))
+        for name in dict.fromkeys(called):
+            by_name.setdefault(name, []).append(row)
+    return {
+        text: tuple(by_name.get(text.strip().lower(), ())) or find(connection, text, origin=origin) for text in asked
+    }
+
+
 def listing(connection: Connection, *, origin: Origin | None = None) -> tuple[InstrumentRow, ...]:
     """All instruments by label."""
     return _rows(connection, _listed(origin))
@@ -112,7 +134,7 @@ def _keep_name(connection: Connection, row_id: int, name: dict[str, Any], moment
 
 def _called(columns: Any, name: str) -> ColumnElement[bool]:
     wanted = name.lower()
-    return or_(*(func.lower(columns[key]) == wanted for key in ("label", "symbol", "local_symbol")))
+    return or_(*(func.lower(columns[key]) == wanted for key in _NAMES))
 
 
 def _listed(origin: Origin | None) -> Select[Any]:
