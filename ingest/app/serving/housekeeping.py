@@ -30,11 +30,16 @@ class Housekeeping:
     _looks: int = field(default=0)
 
     async def run(self) -> None:
+        is_away = False
         while True:
             try:
                 await asyncio.to_thread(self.look)
             except DatabaseError as error:
-                log.warning("housekeeping_waits", because=error.message)
+                if not is_away:
+                    log.warning("housekeeping_waits", because=error.message)
+                is_away = True
+            else:
+                is_away = False
             await self.rest(self._seconds)
 
     def look(self) -> None:

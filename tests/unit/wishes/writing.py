@@ -22,8 +22,11 @@ until = 2024-02-01
 
 
 def write(folder: Path, text: str, name: str = "job.toml") -> Path:
+    """Whole or not at all: who follows the folder never sees half of it."""
     path = folder / name
-    path.write_text(text, encoding="utf-8")
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
     return path
 
 
