@@ -141,7 +141,6 @@ def units() -> Iterator[tuple[str, str]]:
 UNITS = dict(units())
 
 
-@pytest.mark.skipif("## Running it every night" not in README, reason="README.md has no such section yet")
 def test_the_readme_has_units_for_one_process_and_for_several() -> None:
     assert set(UNITS) == {"ingest-run.service", "ingest-scheduler.service", "ingest-worker@.service"}
 
