@@ -22,7 +22,7 @@ MOST_IN_ONE_COMMIT = 16
 
 @dataclass(slots=True)
 class Loader:
-    """Feed it with `put`, run `drain` as a task, end it with `finish`."""
+    """Feed it with `put`, run `drain` as a task, end that with `finish`."""
 
     engine: Engine
     progress: Progress
@@ -33,8 +33,12 @@ class Loader:
         """Hand over; waits while the database is behind, which in turn slows the asking."""
         await self.waiting.put(settled)
 
-    async def finish(self) -> None:
-        await self.waiting.put(None)
+    async def finish(self, draining: "asyncio.Task[None]") -> None:
+        """Wait until all is committed. Raises what `drain` raises; when it has failed, nobody makes room any more."""
+        last = asyncio.create_task(self.waiting.put(None))
+        await asyncio.wait([last, draining], return_when=asyncio.FIRST_COMPLETED)
+        last.cancel()
+        await draining
 
     async def drain(self) -> None:
         """Commit until `finish` is seen, waiting out a database that goes away. Raises what else it raises."""

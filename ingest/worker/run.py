@@ -247,8 +247,7 @@ class Run:
             await asyncio.gather(*askers, return_exceptions=True)
             for line, planned in self._queue:  # empty, but for a run that gave way or was stopped
                 line.tried.discard(shape_of(planned))
-            await loader.finish()
-            await draining
+            await loader.finish(draining)
 
     async def _until_stopped(self, work: Awaitable[object], *others: "asyncio.Task[None]") -> None:
         """Wait for `work`, or until `stop` is called, or one of `others` fails."""
