@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from ingest.clock import blocking_sleep
-from ingest.errors import DatabaseError, DatabaseUnreachable, SeriesBusy
+from ingest.errors import DatabaseError, SeriesBusy
 from ingest.store import series as series_store
 from ingest.store.engine import answers
 from ingest.store.series import LockHolder, SeriesRow
@@ -77,23 +77,26 @@ class Locks:
     def give_back(self, row: SeriesRow) -> None:
         """One of them. Where the session was lost it is free already."""
         self.rows.remove(row)
-        if self._session is not None:
+        if self._session is not None and not self._session.invalidated:
             try:
                 series_store.unlock(self._session, row.id)
             except DatabaseError as error:
                 log.debug("lock_session_lost", why=error.message)
 
     def retake(self) -> None:
-        rows, self.rows = self.rows, []
-        self._drop()
-        for row in rows:
-            self.take(row)
+        for row, holder in self.reopen():
+            raise _busy(row, holder)
 
-    def reopen(self) -> list[SeriesRow]:
-        """After an outage: take again what can be had, and give what could not."""
+    def reopen(self) -> list[tuple[SeriesRow, LockHolder]]:
+        """After an outage: take again what can be had, and give what could not. While it lasts none is forgotten."""
         rows, self.rows = self.rows, []
         self._drop()
-        return [row for row in rows if self.try_take(row) is not None]
+        try:
+            found = [(row, self.try_take(row)) for row in rows]
+        except DatabaseError:
+            self.rows = rows
+            raise
+        return [(row, holder) for row, holder in found if holder is not None]
 
     def release(self) -> None:
         """Give all back. Where the database is away there is nothing left to give back."""
@@ -107,9 +110,14 @@ class Locks:
         return self._session
 
     @property
+    def is_known_lost(self) -> bool:
+        """Whether the session was seen to have ended by itself; it cannot be used again."""
+        return bool(self.rows) if self._session is None else self._session.invalidated
+
+    @property
     def is_lost(self) -> bool:
-        """Whether the session has ended by itself."""
-        return self._session is not None and not answers(self._session)
+        """The same, by asking."""
+        return self.is_known_lost or (self._session is not None and not answers(self._session))
 
     def _drop(self) -> None:
         session, self._session = self._session, None
@@ -147,11 +155,9 @@ class SharedLocks:
         with self._mutex:
             if any(row.id == own.id for own in self._locks.rows):  # a session may lock twice what it holds
                 raise SeriesBusy(f"{row} is being filled by this worker already.", hint="Wait for it.")
-            try:
-                holder = self._locks.try_take(row)
-            except DatabaseUnreachable:
+            if self._locks.is_known_lost:
                 self._reopen()
-                raise
+            holder = self._locks.try_take(row)
         if holder is not None:
             raise _busy(row, holder)
 
@@ -171,7 +177,7 @@ class SharedLocks:
             raise SeriesBusy(f"{lost[0]} was taken over while the database was away.", hint="Nothing needs doing.")
 
     def _reopen(self) -> None:
-        self._lost |= {row.id for row in self._locks.reopen()}
+        self._lost |= {row.id for row, _ in self._locks.reopen()}
 
 
 class Share:

@@ -1,0 +1,94 @@
+"""The locks of runs when their session is lost: taken again as soon as that can be, and never silently given up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine, text
+
+from ingest.domain.bar_size import BarSize
+from ingest.errors import DatabaseUnreachable, SeriesBusy
+from ingest.store import series
+from ingest.store.series import SeriesRow
+from ingest.worker.locking import Locks, SharedLocks
+
+
+@pytest.fixture
+def rows(engine: Engine, series_row: SeriesRow) -> list[SeriesRow]:
+    sizes = (BarSize.MIN_5, BarSize.HOUR_1)
+    with engine.begin() as connection:
+        return [
+            series.ensure(connection, replace(series_row.series, bar_size=size), series_row.origin) for size in sizes
+        ]
+
+
+@contextmanager
+def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nobody gets a connection."""
+
+    def refuse(_engine: Engine) -> None:
+        raise DatabaseUnreachable("The database does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Engine, "connect", refuse)
+        yield
+
+
+def end_session(engine: Engine, locks: Locks) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": locks._backend})
+
+
+def is_free(engine: Engine, row: SeriesRow) -> bool:
+    with Locks.on(engine) as others:
+        try:
+            others.take(row)
+        except SeriesBusy:
+            return False
+        return True
+
+
+def test_a_run_has_its_locks_again_when_the_database_was_away_for_more_than_one_attempt(
+    engine: Engine, rows: list[SeriesRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Locks.on(engine) as mine:
+        for row in rows:
+            mine.take(row)
+        with away(monkeypatch):
+            for _ in range(2):
+                with pytest.raises(DatabaseUnreachable):
+                    mine.retake()
+        mine.retake()
+        assert not any(is_free(engine, row) for row in rows)
+
+
+def test_a_run_that_begins_in_an_outage_costs_the_others_no_locks(
+    engine: Engine, rows: list[SeriesRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = SharedLocks(engine)
+    with shared.share(engine) as first, shared.share(engine) as second:
+        first.take(rows[0])
+        end_session(engine, shared._locks)
+        with away(monkeypatch):
+            for _ in range(2):
+                with pytest.raises(DatabaseUnreachable):
+                    second.take(rows[1])
+        first.retake()
+        assert not is_free(engine, rows[0])
+    shared.close()
+
+
+def test_a_session_that_is_found_lost_at_the_end_of_a_run_is_replaced_for_the_next(
+    engine: Engine, rows: list[SeriesRow]
+) -> None:
+    shared = SharedLocks(engine)
+    with shared.share(engine) as other:
+        with shared.share(engine) as first:
+            first.take(rows[0])
+            other.take(rows[1])
+            end_session(engine, shared._locks)
+        with shared.share(engine) as next_one:
+            next_one.take(rows[0])
+            assert not any(is_free(engine, row) for row in rows)
+    shared.close()
