@@ -47,13 +47,15 @@ def configure_logs(*, verbose: bool, running: bool = False, serving: bool = Fals
     """
     levels = ((verbose, logging.DEBUG), (serving, logging.INFO), (running, logging.WARNING), (True, logging.ERROR))
     level = next(level for applies, level in levels if applies)
-    lines: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    plain = structlog.dev.plain_traceback  # the other one prints every variable, thousands of lines
+    lines: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    json_lines: Any = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer() if as_json else lines,
+            *(json_lines if as_json else [lines]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stdout if as_json else sys.stderr),

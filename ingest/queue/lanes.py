@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import procrastinate
-import psycopg
 import structlog
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
 from ingest.domain.job import Lane
+from ingest.store.sql import source
 
 log = structlog.get_logger()
 
@@ -35,19 +35,27 @@ class Places:
 
 
 class _Hand(Worker):
-    """Procrastinate's worker, but for what it does when the end of a job cannot be written down."""
+    """Procrastinate's worker, but for what it writes down at the end of a job: nothing, if the job is not its any more.
+
+    Who gives no sign for too long is taken for dead and its jobs are given to others. When it lives after all, its word
+    on them would free what others have claimed; and those find done what was done here.
+    """
 
     async def _persist_job_status(self, job: Job, *given: Any, **named: Any) -> None:
         try:
-            await super()._persist_job_status(job, *given, **named)
+            if await self._holds(job):
+                await super()._persist_job_status(job, *given, **named)
+                return
+            log.warning("job_was_taken_over", job=job.id)
         except ConnectorException as error:
-            if isinstance(error.__cause__, psycopg.errors.RaiseException):
-                # We were taken for dead and it was given to others, who find done what was done here.
-                log.warning("job_was_taken_over", job=job.id)
-            else:
-                # It is ours for as long as we give signs, and nobody would work on it any more.
-                log.warning("job_not_given_back", job=job.id, because=str(error.__cause__))
-                self.stop()  # type: ignore[no-untyped-call]
+            # It is ours for as long as we give signs, and nobody would work on it any more.
+            log.warning("job_not_given_back", job=job.id, because=_reason(error))
+            self.stop()  # type: ignore[no-untyped-call]
+
+    async def _holds(self, job: Job) -> bool:
+        asked = {"job_id": job.id, "worker_id": self.worker_id}
+        found = await self.app.connector.execute_query_one_async(source("job_is_held"), **asked)
+        return bool(found["is_held"])
 
 
 @dataclass(slots=True)
@@ -73,7 +81,7 @@ class Crew:
             self.stop()
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(outcome, Exception):
-                    log.warning("queue_worker_ended", because=str(outcome))
+                    log.warning("queue_worker_ended", because=_reason(outcome))
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -93,6 +101,11 @@ class Crew:
             update_heartbeat_interval=self.heartbeat_seconds,
             stalled_worker_timeout=SILENT_HEARTBEATS * self.heartbeat_seconds,
         )
+
+
+def _reason(error: BaseException) -> str:
+    """What is behind it, on one line: Procrastinate's own message only says that there was an error."""
+    return " ".join(str(error.__cause__ or error).split())
 
 
 async def _until_it_ends(worker: Worker) -> None:

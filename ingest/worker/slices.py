@@ -15,6 +15,7 @@ from ingest.clock import Clock
 from ingest.domain.answer import GatewayLogin, RequestOutcome, RequestRecord
 from ingest.domain.series import Series
 from ingest.domain.window import Windows, intersect, normalise
+from ingest.errors import SeriesBusy
 from ingest.fetch import Fetcher
 from ingest.gateway.client import HeadAnswer
 from ingest.plan.planner import PlannedRequest
@@ -114,6 +115,8 @@ class Station:
         self, row: SeriesRow, windows: Windows, seconds: float, *, tried: Iterable[Shape], retry_failed: bool
     ) -> SliceResult:
         """Work on a series for so many of the clock's seconds. Raises SeriesBusy, GatewayGone, DatabaseError."""
+        if row.series in self._slices:  # a job that was taken from us for dead, and given to us again
+            raise SeriesBusy(f"{row} is being filled by this worker already.", hint="Wait for it.")
         progress = Progress(self.clock.now())
         run = self._run(progress, seconds, retry_failed=retry_failed)
         going_on = _Slice(run)
