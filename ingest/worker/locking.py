@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from ingest.clock import blocking_sleep
 from ingest.errors import DatabaseError, SeriesBusy
 from ingest.store import series as series_store
-from ingest.store.engine import answers
+from ingest.store.engine import answers, create_engine
 from ingest.store.series import LockHolder, SeriesRow
 
 log = structlog.get_logger()
@@ -131,10 +131,13 @@ class Locks:
 
 
 class SharedLocks:
-    """One session's locks for many runs at a time, each of which sees only its own. Threads may share it."""
+    """One session's locks for many runs at a time, each of which sees only its own. Threads may share it.
+
+    The session is held for days and there is one for each gateway, so it is none of the engine's pool.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        self._locks = Locks(engine)
+        self._locks = Locks(create_engine(engine.url, pooled=False))
         self._lost: set[int] = set()
         self._mutex = threading.Lock()
 

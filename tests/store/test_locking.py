@@ -92,3 +92,16 @@ def test_a_session_that_is_found_lost_at_the_end_of_a_run_is_replaced_for_the_ne
             next_one.take(rows[0])
             assert not any(is_free(engine, row) for row in rows)
     shared.close()
+
+
+def test_the_locks_of_many_gateways_leave_the_pool_to_everybody_else(
+    engine: Engine, series_row: SeriesRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.pool, "_timeout", 1.0)
+    gateways = [SharedLocks(engine) for _ in range(12)]
+    for number, shared in enumerate(gateways):
+        shared.take(replace(series_row, id=number))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    for shared in gateways:
+        shared.close()
