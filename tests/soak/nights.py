@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import Engine
 
 from ingest.app.connecting import counting, gate_of, make_run, open_gateway
@@ -19,16 +18,18 @@ from ingest.domain.bar_size import BarSize
 from ingest.domain.instrument import InstrumentQuery
 from ingest.domain.series import Series
 from ingest.domain.what import WhatToShow
+from ingest.domain.window import Window
 from ingest.errors import IngestError
 from ingest.progress import Progress, RunReport
 from ingest.simulator.faults.script import FaultScript, parse_script
 from ingest.simulator.manners.latency import Latency
 from ingest.simulator.market import open_market
-from ingest.simulator.market.types import BAR_SIZES, Market
+from ingest.simulator.market.types import Market
 from ingest.simulator.server import RunningSimulator, serve
 from ingest.simulator.settings import ServerOptions
 from ingest.store import bars
-from ingest.store.series import SeriesRow, listing
+from ingest.store.series import listing
+from tests.soak.truth import difference
 from tests.soak.warp import SimulatorWarpClock, WarpClock, WarpLoop
 
 START = datetime(2024, 4, 1, 1, 30, tzinfo=UTC)
@@ -207,31 +208,15 @@ def _settings(home: Path, simulator: RunningSimulator) -> ExactSettings:
 
 def _compare(market: Market, engine: Engine, now: datetime, diary: Diary) -> None:
     """Every bar against the market, and every stretch of every ledger against the log of requests."""
+    span = Window(START - HISTORY - timedelta(days=2), now)  # sessions may open days before their date
     with engine.connect() as connection:
         rows = listing(connection)
         diary.series = len(rows)
         for row in rows:
             held = bars.read(connection, row)
             diary.bars += held.num_rows
-            problem = _difference(market, row, held, now)
+            problem = difference(market, row, held, span)
             if problem:
                 diary.wrong.append(f"{row.series}: {problem}")
     unproved = [str(each.row.series) for each in ledgers_of(engine, rows, prove=True) if each.unproved]
     diary.wrong += [f"{name}: a stretch without proof" for name in unproved]
-
-
-def _difference(market: Market, row: SeriesRow, held, now: datetime) -> str:  # type: ignore[no-untyped-def]
-    series = row.series
-    contract = next(one for one in market.contracts() if one.con_id == series.instrument.con_id)
-    size = next(each for each in BAR_SIZES if each.text == series.bar_size.value)
-    start = int((START - HISTORY - timedelta(days=2)).timestamp())  # sessions may open days before their date
-    truth = market.bars(contract, series.what.value, size, start, int(now.timestamp()), use_rth=series.use_rth)
-    got = held["ts"].cast("int64").to_numpy() // 1_000_000
-    if not len(got):
-        return "nothing is held"
-    both = (truth.start >= got[0]) & (truth.start <= got[-1])
-    if not np.array_equal(got, truth.start[both]):
-        return f"{len(got)} bars held, {int(both.sum())} exist"
-    if not np.allclose(held["close"].to_numpy(), truth.close[both], rtol=0, atol=1e-9):
-        return "closes differ"
-    return ""
