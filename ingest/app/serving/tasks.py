@@ -70,9 +70,11 @@ class Tasks:
                     raise
                 except IngestError as error:
                     log.warning("job_failed", because=str(error))
+                    await self._blame(job_id, str(error))
                     raise
-                except Exception:
+                except Exception as error:
                     log.exception("job_broke")
+                    await self._blame(job_id, f"A defect of this program: {error!r}")
                     raise
 
         return unharmed
@@ -198,6 +200,10 @@ class Tasks:
     def _paused(self) -> frozenset[str]:
         with self.engine.connect() as connection:
             return jobs.paused_wishes(connection)
+
+    async def _blame(self, job_id: int, note: str) -> None:
+        progress = await asyncio.to_thread(self._progress, job_id)
+        await self._note(job_id, replace(progress, gateway=self.name, note=note))
 
     async def _note(self, job_id: int, progress: JobProgress) -> None:
         await asyncio.to_thread(self._save, job_id, progress)
