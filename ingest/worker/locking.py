@@ -4,9 +4,10 @@ They are advisory locks of a session in autocommit: they hold no transaction ope
 run leaves none behind. `Locks` is one run's; `SharedLocks` is one connection for all that a worker does at a time.
 """
 
+import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,6 +36,16 @@ class LockKeeper(Protocol):
     def retake(self) -> None:
         """After an outage: the old session's locks are gone. Raises SeriesBusy when somebody else was faster."""
         ...
+
+
+@asynccontextmanager
+async def held(locks: AbstractContextManager[LockKeeper]) -> AsyncIterator[LockKeeper]:
+    """The locks while the body runs; given back in a thread, because a database that hangs must not stop the loop."""
+    keeper = locks.__enter__()
+    try:
+        yield keeper
+    finally:
+        await asyncio.to_thread(locks.__exit__, None, None, None)
 
 
 @dataclass(slots=True)

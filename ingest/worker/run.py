@@ -31,7 +31,7 @@ from ingest.store import heads, ledger, requests
 from ingest.validate.verdict import failed
 from ingest.worker.lines import Line, Order, Shape, open_lines, plan_line, shape_of
 from ingest.worker.loading import Loader
-from ingest.worker.locking import LockKeeper, Locks
+from ingest.worker.locking import LockKeeper, Locks, held
 from ingest.worker.patience import Patience
 from ingest.worker.settling import asks_for_less, gives_up_series, settle_answer, settle_error
 
@@ -130,7 +130,7 @@ class Run:
 
         Raises SeriesBusy, GatewayGone, DatabaseError; the ledger is right in any case.
         """
-        with self.locking(self.engine) as locks:
+        async with held(self.locking(self.engine)) as locks:
             self._patience.on_return = locks.retake
             self._as_of = min(self._as_of, await self._gateways_time())
             origin = self.source.login.origin

@@ -1,5 +1,7 @@
 """The locks of runs when their session is lost: taken again as soon as that can be, and never silently given up."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,8 +12,9 @@ from sqlalchemy import Engine, text
 from ingest.domain.bar_size import BarSize
 from ingest.errors import DatabaseUnreachable, SeriesBusy
 from ingest.store import series
+from ingest.store.engine import create_engine
 from ingest.store.series import SeriesRow
-from ingest.worker.locking import Locks, SharedLocks
+from ingest.worker.locking import LockKeeper, Locks, Share, SharedLocks, held
 
 
 @pytest.fixture
@@ -105,3 +108,17 @@ def test_the_locks_of_many_gateways_leave_the_pool_to_everybody_else(
         assert connection.execute(text("SELECT 1")).scalar() == 1
     for shared in gateways:
         shared.close()
+
+
+async def test_locks_are_given_back_beside_the_loop() -> None:
+    """A database that hangs would else stop everything: gateways, signs of life, signals."""
+    may_end = threading.Event()
+
+    @contextmanager
+    def slow() -> Iterator[LockKeeper]:
+        yield Share(SharedLocks(create_engine("postgresql://127.0.0.1:1/nowhere")))
+        assert may_end.wait(10.0), "the loop waits for it"
+
+    asyncio.get_running_loop().call_later(0.05, may_end.set)
+    async with held(slow()):
+        pass
