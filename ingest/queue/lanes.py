@@ -57,6 +57,22 @@ class _Hand(Worker):
         found = await self.app.connector.execute_query_one_async(source("job_is_held"), **asked)
         return bool(found["is_held"])
 
+    async def _shutdown(self, side_tasks: list["asyncio.Task[Any]"]) -> None:
+        """What has begun is waited for, for minutes; Procrastinate gives no sign of life meanwhile."""
+        living = asyncio.create_task(self._live_on(), name="signs of life")
+        try:
+            await super()._shutdown(side_tasks)
+        finally:
+            living.cancel()
+            await asyncio.gather(living, return_exceptions=True)
+
+    async def _live_on(self) -> None:
+        while True:
+            try:
+                await self._update_heartbeat()  # type: ignore[no-untyped-call]
+            except ConnectorException as error:
+                log.debug("no_sign_given", because=_reason(error))
+
 
 @dataclass(slots=True)
 class Crew:

@@ -33,11 +33,13 @@ def states(engine: Engine) -> dict[int, JobState]:
         return {job.id: job.state for job in job_listing.listing(connection)}
 
 
-async def work(engine: Engine, handler: Handler, *, until: asyncio.Event | None = None) -> None:
+async def work(
+    engine: Engine, handler: Handler, *, until: asyncio.Event | None = None, heartbeat_seconds: float = 1.0
+) -> None:
     """A crew of one place on the control lane, until it ends by itself, or until the event."""
     app = make_app(engine.url, Handlers(handler, handler, handler))
     async with app.open_async():
-        crew = Crew(app, (Places(Lane.CONTROL, 1),), heartbeat_seconds=1.0, poll_seconds=0.1)
+        crew = Crew(app, (Places(Lane.CONTROL, 1),), heartbeat_seconds, poll_seconds=0.1)
         running = asyncio.create_task(crew.run())
         if until is not None:
             await asyncio.wait_for(until.wait(), SECONDS)
@@ -78,3 +80,21 @@ async def test_a_worker_that_cannot_give_a_job_back_ends_so_that_others_can_take
     assert states(engine) == {job_id: JobState.RUNNING}
     with engine.begin() as connection:
         assert jobs.rescue(connection, silent_seconds=600) == (job_id,)
+
+
+async def test_a_crew_that_drains_gives_signs_of_life_until_its_last_job_has_ended(engine: Engine) -> None:
+    (job_id,) = queued(engine)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def handler(_job_id: int, _args: Mapping[str, Any]) -> None:
+        begun.set()
+        await may_end.wait()
+
+    working = asyncio.create_task(work(engine, handler, until=begun, heartbeat_seconds=0.2))
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    await asyncio.sleep(1.6)
+    with engine.begin() as connection:
+        assert jobs.rescue(connection, silent_seconds=0.8) == ()
+    may_end.set()
+    await working
+    assert states(engine) == {job_id: JobState.DONE}
