@@ -7,11 +7,11 @@ flight with it, so those requests are repeated one at a time: then the one that 
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState
@@ -174,7 +174,8 @@ class _Course:
 class Fetcher:
     """Fetches through one gateway (which keeps to the login's pacing by itself).
 
-    Once `haste` is set no request is tried again: what it came to last is what it comes to.
+    Once `haste` is set no request is tried again: what it came to last is what it comes to. One that waits to be tried
+    again (for the gateway, which may be away for hours) need not wait longer.
     """
 
     source: HistorySource
@@ -206,44 +207,54 @@ class Fetcher:
         )
         async for attempt in retrying:
             with attempt:
-                if course.error is not None and self.haste.is_set():
-                    raise course.error
-                async with self._turn(course.tally):
-                    return await self._once(request, window)
+                async with self._turn(course):
+                    return await self._once(request, window, course.error)
         raise IngestError(f"{request}: no attempt was made.")
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, but no longer than there is no haste."""
-        sleeping = asyncio.ensure_future(self.clock.sleep(seconds))
-        hurrying = asyncio.ensure_future(self.haste.wait())
+        await self._hurried(self.clock.sleep(seconds))
+
+    async def _hurried(self, waiting: Coroutine[Any, Any, None]) -> bool:
+        """Await it, but no longer than there is no haste; whether it came to its end. Raises what it raises."""
+        main, hurrying = asyncio.ensure_future(waiting), asyncio.ensure_future(self.haste.wait())
         try:
-            await asyncio.wait([sleeping, hurrying], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([main, hurrying], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeping.cancel()
+            main.cancel()
             hurrying.cancel()
+        if main.done():
+            main.result()
+        return main.done()
+
+    async def _until(self, waiting: Coroutine[Any, Any, None], last: BaseException | None) -> None:
+        """Await it; in haste a request that came to something before comes to that, which is raised."""
+        if last is None:
+            await waiting
+        elif not await self._hurried(waiting):
+            raise last
 
     @asynccontextmanager
-    async def _turn(self, tally: Tally) -> AsyncIterator[None]:
-        """At once; alone, if a session was lost with this request in flight."""
-        if not tally.lost:
-            yield
-            return
-        async with self._one_at_a_time:
+    async def _turn(self, course: _Course) -> AsyncIterator[None]:
+        """At once; alone, if a session was lost with this request in flight. Raises what it came to, in haste."""
+        async with self._one_at_a_time if course.tally.lost else nullcontext():
+            if course.error is not None and self.haste.is_set():
+                raise course.error
             yield
 
-    async def _once(self, request: HistoricalRequest, window: Window) -> HistoricalAnswer:
+    async def _once(self, request: HistoricalRequest, window: Window, last: BaseException | None) -> HistoricalAnswer:
         try:
-            await self.source.wait_until_ready()
+            await self._until(self.source.wait_until_ready(), last)
         except (GatewayUnreachable, GatewayRefused) as error:
             raise GatewayGone(f"The session was lost, and the gateway stayed away. {error.message}") from error
-        async with self._unless_broken():
+        async with self._unless_broken(last):
             return await self.source.historical_bars(request, window, self.deadline_seconds)
 
     @asynccontextmanager
-    async def _unless_broken(self) -> AsyncIterator[None]:
+    async def _unless_broken(self, last: BaseException | None) -> AsyncIterator[None]:
         """Wait while the breaker is open, and tell it how the request ended. Raises GatewayGone when it gives up."""
         while (delay := self.breaker.wait(self.clock.monotonic())) > 0:
-            await self.clock.sleep(delay)
+            await self._until(self.clock.sleep(delay), last)
         probes = self.breaker.is_probing
         try:
             yield

@@ -306,11 +306,14 @@ class Run:
             if self._split(line, planned):
                 await self._patience.call(self._keep_refusal, line, error)
                 return
+        if self._lost is not None and isinstance(error, GatewayLost):
+            error = _gone_too(error, self._lost)
         if self.gave_way and isinstance(error, PacingViolation | GatewayLost):
             line.tried.discard(shape_of(planned))  # not its own fault, and it would have been repeated
         await loader.put(settle_error(line.row, planned, error))
         if isinstance(error, GatewayGone):
             self._lost = error
+            self.fetcher.haste.set()  # nobody else need seek it again
         elif gives_up_series(error):
             await self._give_up(line, error)
 
@@ -365,3 +368,10 @@ class Run:
         held = ledger.read(connection, line.row.id)
         due = due_part(line.series, line.wish, line.calendar, self._as_of)
         return report_of(self.progress.series[line.row.id], line.row.id, line.wish, due, held)
+
+
+def _gone_too(error: GatewayLost, lost: GatewayGone) -> GatewayGone:
+    """What a request comes to that waited for a gateway which others have given up by now."""
+    gone = GatewayGone(lost.message, hint=lost.hint)
+    gone.record = error.record
+    return gone
