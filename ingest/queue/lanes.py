@@ -59,6 +59,7 @@ class _Hand(Worker):
 
     async def _shutdown(self, side_tasks: list["asyncio.Task[Any]"]) -> None:
         """What has begun is waited for, for minutes; Procrastinate gives no sign of life meanwhile."""
+        self.stop()  # type: ignore[no-untyped-call]  # for `is_ending`, where it ends by itself
         living = asyncio.create_task(self._live_on(), name="signs of life")
         try:
             await super()._shutdown(side_tasks)
@@ -98,6 +99,11 @@ class Crew:
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(outcome, Exception):
                     log.warning("queue_worker_ended", because=_reason(outcome))
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was stopped, or one of its workers ends by itself: what has begun keeps it from starting again."""
+        return self._stopped or any(worker._stop_event.is_set() for worker in self._workers)
 
     def stop(self) -> None:
         """Claim nothing more."""

@@ -98,3 +98,32 @@ async def test_a_crew_that_drains_gives_signs_of_life_until_its_last_job_has_end
     may_end.set()
     await working
     assert states(engine) == {job_id: JobState.DONE}
+
+
+async def test_a_crew_says_that_it_ends_while_a_job_still_keeps_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that what has begun is told to give way, and no lane stands still for as long as others' jobs take."""
+    (job_id,) = queued(engine)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def handler(_job_id: int, _args: Mapping[str, Any]) -> None:
+        begun.set()
+        await may_end.wait()
+
+    async def lost(*_given: Any, **_named: Any) -> None:
+        raise ConnectorException from ConnectionError("the connection was lost")
+
+    app = make_app(engine.url, Handlers(handler, handler, handler))
+    async with app.open_async():
+        crew = Crew(app, (Places(Lane.CONTROL, 2),), heartbeat_seconds=1.0, poll_seconds=0.1)
+        running = asyncio.create_task(crew.run())
+        await asyncio.wait_for(begun.wait(), SECONDS)
+        monkeypatch.setattr(JobManager, "fetch_job", lost)
+        async with asyncio.timeout(SECONDS):
+            while not crew.is_ending:
+                await asyncio.sleep(0.05)
+        assert not running.done()
+        may_end.set()
+        await asyncio.wait_for(running, SECONDS)
+    assert states(engine) == {job_id: JobState.DONE}

@@ -30,16 +30,19 @@ class Housekeeping:
     _looks: int = field(default=0)
 
     async def run(self) -> None:
-        is_away = False
+        """What goes wrong is said once and tried again: without it nothing would be rescued or concluded any more."""
+        told = ""
         while True:
             try:
                 await asyncio.to_thread(self.look)
-            except DatabaseError as error:
-                if not is_away:
-                    log.warning("housekeeping_waits", because=error.message)
-                is_away = True
+            except Exception as error:
+                if not isinstance(error, DatabaseError) and repr(error) != told:
+                    log.exception("housekeeping_broke")
+                elif not told:
+                    log.warning("housekeeping_waits", because=str(error))
+                told = repr(error)
             else:
-                is_away = False
+                told = ""
             await self.rest(self._seconds)
 
     def look(self) -> None:

@@ -164,6 +164,7 @@ class Post:
             manned.station.enter()
             crew = Crew(app, self._places(), self.settings.worker.heartbeat_seconds, self._poll_seconds)
             watching = asyncio.create_task(self._watch(manned, crew))
+            watching.add_done_callback(lambda _ended: crew.stop())  # however it ends: nobody else would
             try:
                 await crew.run()
             finally:
@@ -178,7 +179,7 @@ class Post:
         while True:
             await self._rest(_LOOK_SECONDS)
             unfit = 0.0 if self._is_fit(manned) else unfit + _LOOK_SECONDS
-            if self._stopped.is_set() or unfit >= _UNFIT_SECONDS or await self._should_pause():
+            if self._stopped.is_set() or unfit >= _UNFIT_SECONDS or crew.is_ending or await self._should_pause():
                 manned.station.leave()
                 crew.stop()
                 return
@@ -186,7 +187,7 @@ class Post:
     async def _should_pause(self) -> bool:
         try:
             return await asyncio.to_thread(self._is_paused)
-        except DatabaseUnreachable:
+        except DatabaseError:
             return False  # what the crew makes of it is decided there
 
     def _is_paused(self) -> bool:
