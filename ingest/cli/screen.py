@@ -50,6 +50,7 @@ def configure_logs(*, verbose: bool, running: bool = False, serving: bool = Fals
     plain = structlog.dev.plain_traceback  # the other one prints every variable, thousands of lines
     lines: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
     json_lines: Any = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    logging.captureWarnings(capture=True)  # Python's, of libraries: nobody who runs this can act on them
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
