@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from ingest.app.queueing import fills_of
 from ingest.app.serving.station import Manned
@@ -65,25 +65,16 @@ class Tasks:
                     raise Later(self._wall(_GONE)) from None
                 except Later:
                     raise
-                except JobFailed as error:
-                    await self._tell_failed(job_id, args, error)
-                    raise
-                except IngestError as error:
-                    log.warning("job_failed", because=str(error))
-                    await self._blame(job_id, str(error))
-                    raise
                 except Exception as error:
-                    log.exception("job_broke")
-                    await self._blame(job_id, f"A defect of this program: {error!r}")
+                    why = await self._blame(job_id, error)
+                    # What fails of a firing is told with its conclusion, unless that is what has failed.
+                    if args.get("firing") is None or task == self.conclude:
+                        subject = f"series {args['series']}" if "series" in args else "the conclusion"
+                        named = getattr(error, "subject", "") or subject
+                        await self.teller.job_failed(args["wish"], FailedJob(job_id, named, why))
                     raise
 
         return unharmed
-
-    async def _tell_failed(self, job_id: int, args: Mapping[str, Any], error: JobFailed) -> None:
-        """A job of a firing is told of with its conclusion."""
-        if args.get("firing") is None:
-            subject = error.subject or f"series {args.get('series')}"
-            await self.teller.job_failed(args["wish"], FailedJob(job_id, subject, str(error)))
 
     async def fill(self, job_id: int, args: Mapping[str, Any]) -> None:
         """One slice of a series. Gives the job back by raising Later, or ends it."""
@@ -103,7 +94,7 @@ class Tasks:
         except IngestError as error:
             log.warning("job_failed", wish=args["wish"], because=str(error))
             await self._note(job_id, replace(progress, gateway=self.name, note=str(error)))
-            raise JobFailed(str(error)) from error
+            raise JobFailed(str(error), subject=getattr(error, "subject", "")) from error
         await self._after(job_id, args, progress, result)
 
     async def expand(self, job_id: int, args: Mapping[str, Any]) -> None:
@@ -115,14 +106,18 @@ class Tasks:
         try:
             job = job_of(firing.document)
             made = await job_orders(self.manned.gateway, self.engine, job, self.clock)
+            count = await asyncio.to_thread(self._queue, firing, job, made)
+        except DatabaseUnreachable:
+            raise
         except GatewayError as error:
             log.warning("expansion_waits", wish=firing.wish, because=error.message)
             raise Later(self._wall(_GONE)) from None
-        except (UsageError, RequestError) as error:
+        except Exception as error:
             await asyncio.to_thread(self._refuse, firing, error)
+            if not isinstance(error, UsageError | RequestError):
+                raise
             await self._note(job_id, JobProgress(self.name, note=str(error)))
             raise JobFailed(str(error)) from error
-        count = await asyncio.to_thread(self._queue, firing, job, made)
         log.info("firing_expanded", wish=firing.wish, due=str(firing.due_at), jobs=count, unmet=len(made.unmet))
 
     async def conclude(self, job_id: int, args: Mapping[str, Any]) -> None:
@@ -201,9 +196,19 @@ class Tasks:
         with self.engine.connect() as connection:
             return jobs.paused_wishes(connection)
 
-    async def _blame(self, job_id: int, note: str) -> None:
+    async def _blame(self, job_id: int, error: Exception) -> str:
+        """Note what a job has failed for, where that is not done yet; gives it."""
+        if isinstance(error, JobFailed):
+            return str(error)
+        if isinstance(error, IngestError):
+            note = str(error)
+            log.warning("job_failed", because=note)
+        else:
+            note = f"A defect of this program: {error!r}"
+            log.error("job_broke", exc_info=error)
         progress = await asyncio.to_thread(self._progress, job_id)
         await self._note(job_id, replace(progress, gateway=self.name, note=note))
+        return note
 
     async def _note(self, job_id: int, progress: JobProgress) -> None:
         await asyncio.to_thread(self._save, job_id, progress)
@@ -222,17 +227,25 @@ class Tasks:
             return firings.by_id(connection, firing_id)
 
     def _queue(self, firing: Firing, job: Job, made: JobOrders) -> int:
-        """Some series at a time, so that work begins with the first; one that dies in the middle is repeated."""
-        parts = [made.orders[at : at + _SERIES_AT_A_TIME] for at in range(0, len(made.orders), _SERIES_AT_A_TIME)]
-        count = sum(self._queue_part(firing, job, part) for part in parts)
+        """Some series at a time, so that work begins with the first; one that dies in the middle is repeated.
+
+        It ends early where the firing is not to be expanded any more: this job was cancelled, or another has done it.
+        """
+        count = 0
+        for at in range(0, len(made.orders), _SERIES_AT_A_TIME):
+            count += self._queue_part(firing, job, made.orders[at : at + _SERIES_AT_A_TIME])
         with self.engine.begin() as connection:
-            rows = [series_store.find(connection, order.series, self.manned.gateway.origin) for order in made.orders]
-            wishes.put_series(connection, firing.wish, [row.id for row in rows if row is not None])
-            firings.mark_expanded(connection, firing.id, [asdict(each) for each in made.unmet])
+            if _is_open(connection, firing):
+                origin = self.manned.gateway.origin
+                rows = [series_store.find(connection, order.series, origin) for order in made.orders]
+                wishes.put_series(connection, firing.wish, [row.id for row in rows if row is not None])
+                firings.mark_expanded(connection, firing.id, [asdict(each) for each in made.unmet])
         return count
 
     def _queue_part(self, firing: Firing, job: Job, orders: Sequence[Order]) -> int:
         with self.engine.begin() as connection:
+            if not _is_open(connection, firing):
+                return 0
             fills = fills_of(
                 connection,
                 orders,
@@ -246,11 +259,18 @@ class Tasks:
             jobs.queue_fills(connection, fills)
         return len(fills)
 
-    def _refuse(self, firing: Firing, error: IngestError) -> None:
-        """A wish that cannot be read as a whole: its conclusion says so."""
-        unmet = {"symbol": firing.wish, "kind": type(error).__name__, "reason": str(error)}
+    def _refuse(self, firing: Firing, error: Exception) -> None:
+        """A wish that cannot be read as a whole: its conclusion says so, to which a firing comes only when expanded."""
+        reason = str(error) if isinstance(error, IngestError) else f"a defect of this program: {error!r}"
+        unmet = {"symbol": firing.wish, "kind": type(error).__name__, "reason": reason}
         with self.engine.begin() as connection:
             firings.mark_expanded(connection, firing.id, [unmet])
+
+
+def _is_open(connection: Connection, firing: Firing) -> bool:
+    """Whether nobody has expanded it yet, or called that off."""
+    found = firings.by_id(connection, firing.id)
+    return found is not None and found.expanded_at is None
 
 
 def log_context(**facts: Any) -> Any:
