@@ -1,7 +1,7 @@
 """Whatever becomes of its jobs, a firing comes to its conclusion, or somebody is told that it does not."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,11 +30,11 @@ DUE = given.at("2024-06-07 20:45")
 WEEK = given.window("2024-06-03", "2024-06-08")
 
 
+@dataclass(frozen=True, slots=True)
 class Listening(Silence):
     """Somebody who is told."""
 
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, FailedJob]] = []
+    heard: list[tuple[str, FailedJob]] = field(default_factory=list)
 
     async def job_failed(self, wish: str, job: FailedJob) -> None:
         self.heard.append((wish, job))
