@@ -60,9 +60,9 @@ class Work:
 
 #: Large bars for two minutes of three processes, and about as many small ones as two logins may ask for meanwhile.
 _WORK = (
-    Work(BarSize.MIN_1, date(2023, 9, 1), (TRADES, MIDPOINT, BID, ASK)),
+    Work(BarSize.MIN_1, date(2023, 11, 1), (TRADES, MIDPOINT, BID, ASK)),
     Work(BarSize.DAY_1, date(2024, 1, 2), (TRADES, MIDPOINT, BID, ASK)),
-    Work(BarSize.SEC_30, date(2024, 6, 6), (TRADES, MIDPOINT, BID_ASK)),
+    Work(BarSize.SEC_30, date(2024, 6, 5), (TRADES, MIDPOINT, BID_ASK)),
     Work(BarSize.SEC_5, date(2024, 6, 7), (TRADES, MIDPOINT)),
 )
 
@@ -80,8 +80,8 @@ class Trial:
     least_beat: float = 3.0
     scale: float = 10.0
     heartbeat: float = 1.0
-    latency: float = 20.0
-    concurrency: int = 8
+    latency: float = 8.0
+    concurrency: int = 4
     stocks: int = len(_STOCKS)
     work: tuple[Work, ...] = _WORK
     patience: float = 240.0
@@ -267,11 +267,11 @@ def _start(stage: Stage) -> float:
 
 
 def _kill(stage: Stage, outcome: Outcome) -> datetime:
-    """Kill somebody every few seconds, and start it again at once. Gives when work was last seen waiting."""
+    """Kill one every few seconds, and start it again at once; each at least once. Gives when work last waited."""
     chance, victims = random.Random(stage.trial.seed), list[Worker]()
     end, worked_until = time.monotonic() + stage.trial.seconds, stage.clock.now()
-    while (now := time.monotonic()) < end:
-        strike = min(end, now + outcome.beat * chance.uniform(0.5, 1.5))
+    while (now := time.monotonic()) < end or outcome.kills < len(stage.workers):
+        strike = now + outcome.beat * chance.uniform(0.5, 1.5)
         while time.monotonic() < strike:
             time.sleep(_LOOK_SECONDS)
             if stage.depth()[JobState.WAITING]:
