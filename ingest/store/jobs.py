@@ -98,7 +98,13 @@ def resume(connection: Connection, scope: str, name: str = "") -> tuple[bool, in
     """End a pause: whether there was one, and how many jobs wait again."""
     given = {"scope": scope, "name": name}
     ended = connection.execute(text("DELETE FROM ingest.pauses WHERE scope = :scope AND name = :name"), given).rowcount
-    return bool(ended), connection.execute(statement("jobs_resume")).rowcount
+    return bool(ended), restore(connection)
+
+
+def restore(connection: Connection) -> int:
+    """Put back into their lanes all jobs whose wish is not paused, and say how many: also those that were put aside by
+    somebody who did not see yet that the pause had just ended."""
+    return connection.execute(statement("jobs_resume")).rowcount
 
 
 def pauses(connection: Connection) -> frozenset[tuple[str, str]]:

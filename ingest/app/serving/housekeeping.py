@@ -17,7 +17,7 @@ from ingest.store import firings, jobs
 
 log = structlog.get_logger()
 
-_PRUNE_EVERY = 500  # looks
+_PRUNE_EVERY, _RESTORE_EVERY = 500, 30  # looks
 
 
 @dataclass(slots=True)
@@ -56,6 +56,9 @@ class Housekeeping:
             for firing in firings.claim_ended(connection):
                 priority = int(firing.document.get("priority", 0))
                 jobs.queue_conclusion(connection, firing.wish, firing.id, priority)
+        if self._looks % _RESTORE_EVERY == 0:
+            with self.engine.begin() as connection:
+                jobs.restore(connection)
         if self._looks % _PRUNE_EVERY == 0:
             with self.engine.begin() as connection:
                 jobs.prune(connection, self.settings.worker.keep_days)
