@@ -59,6 +59,23 @@ def test_a_second_job_for_a_series_widens_the_one_that_waits(engine: Engine, ser
     assert (job.priority, job.firing, job.estimate) == (4, 9, 2)
 
 
+def test_a_job_that_is_widened_does_not_wait_for_its_next_round(engine: Engine, series_row: SeriesRow) -> None:
+    with engine.begin() as connection:
+        (first,) = jobs.queue_fills(connection, [fill(series_row)])
+        claim(connection, Lane.LARGE)
+        job_listing.save_progress(connection, first.job_id, JobProgress("main", 3, rounds=4))
+        later = text(
+            "SELECT ingest_queue.procrastinate_retry_job_v2(:id, now() + interval '2 hours', NULL, NULL, NULL)"
+        )
+        connection.execute(later, {"id": first.job_id})
+        assert claim(connection, Lane.LARGE) is None
+        (second,) = jobs.queue_fills(connection, [fill(series_row, windows=(JULY,), priority=100)])
+        assert second.merged
+    with engine.begin() as connection:
+        assert job_listing.read_progress(connection, first.job_id) == JobProgress("main", 3)
+        assert claim(connection, Lane.LARGE) == first.job_id
+
+
 def test_jobs_of_other_wishes_are_apart(engine: Engine, series_row: SeriesRow) -> None:
     with engine.begin() as connection:
         made = jobs.queue_fills(connection, [fill(series_row, wish="a"), fill(series_row, wish="b")])
