@@ -48,6 +48,7 @@ class Tasks:
     clock: Clock
     manned: Manned
     teller: Teller
+    _ahead: timedelta = timedelta(0)
 
     @property
     def handlers(self) -> Handlers:
@@ -132,6 +133,7 @@ class Tasks:
 
     def _progress(self, job_id: int) -> JobProgress:
         with self.engine.connect() as connection:
+            self._see_clock(connection)
             return job_listing.read_progress(connection, job_id)
 
     def _row(self, series_id: int) -> SeriesRow:
@@ -218,12 +220,18 @@ class Tasks:
             job_listing.save_progress(connection, job_id, progress)
 
     def _wall(self, after: timedelta) -> datetime:
-        return wall_time(self.clock.now() + after, self.clock, self.settings.clock.scale)
+        """When so long will have passed, by the database's clock: it says what is due."""
+        return wall_time(self.clock.now() + after, self.clock, self.settings.clock.scale) + self._ahead
+
+    def _see_clock(self, connection: Connection) -> None:
+        ours = wall_time(self.clock.now(), self.clock, self.settings.clock.scale)
+        self._ahead = job_listing.database_now(connection) - ours
 
     # -- a firing
 
     def _firing(self, firing_id: int) -> Firing | None:
         with self.engine.connect() as connection:
+            self._see_clock(connection)
             return firings.by_id(connection, firing_id)
 
     def _queue(self, firing: Firing, job: Job, made: JobOrders) -> int:
