@@ -199,7 +199,7 @@ class Run:
 
     async def _ask_head(self, line: Line) -> None:
         """Learn IB's first bar; a failure only costs the knowledge, the windows are asked for anyway."""
-        if line.head_asked:
+        if line.head_asked or self.gave_way:
             return
         line.head_asked = True
         try:
