@@ -23,9 +23,9 @@ BEGIN
 END $$;
 """
 
-# Procrastinate lets a job wait for every earlier one of its lock, also for one that is put aside or is for later, and so
-# a series would stand still with it. Here only those that could be claimed now come first. (What is claimed at the same
-# instant by another, who saw one more of them due, is left to it: one lock is never held twice.)
+# Procrastinate lets a job wait for every earlier one of its lock, also for one that is put aside or is for later, and
+# so a series would stand still with it. Here only those that could be claimed now come first. (What is claimed at the
+# same instant by another, who saw one more of them due, is left to it: one lock is never held twice.)
 _CLAIMED = """
 CREATE OR REPLACE FUNCTION ingest_queue.procrastinate_fetch_job_v2(
     target_queue_names character varying[], p_worker_id bigint
