@@ -34,7 +34,7 @@ from ingest.worker.locking import SharedLocks
 log = structlog.get_logger()
 T = TypeVar("T")
 
-_CONTROL_JOBS = 2
+_CONTROL_JOBS = 4
 #: By the wall: how often a post looks around, how long a gateway may be unfit before its jobs are given back, and the
 #: pauses between two attempts to reach what is away.
 _LOOK_SECONDS = 1.0

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +34,8 @@ log = structlog.get_logger()
 #: A series that somebody else is filling, or a gateway that has just gone, is tried again after so long.
 _BUSY = timedelta(seconds=30)
 _GONE = timedelta(seconds=5)
+#: How long a conclusion waits for another; the next attempt is after `_GONE`.
+_TURN_SECONDS = 1.0
 #: How many series of a firing are queued in one transaction.
 _SERIES_AT_A_TIME = 50
 
@@ -49,6 +51,7 @@ class Tasks:
     manned: Manned
     teller: Teller
     _ahead: timedelta = timedelta(0)
+    _concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def handlers(self) -> Handlers:
@@ -60,6 +63,7 @@ class Tasks:
         async def unharmed(job_id: int, args: Mapping[str, Any]) -> None:
             with log_context(job=job_id, gateway=self.name):
                 try:
+                    await asyncio.to_thread(self._see_clock)
                     await task(job_id, args)
                 except DatabaseUnreachable as error:
                     log.info("job_given_back", because=error.message)
@@ -122,10 +126,21 @@ class Tasks:
         log.info("firing_expanded", wish=firing.wish, due=str(firing.due_at), jobs=count, unmet=len(made.unmet))
 
     async def conclude(self, job_id: int, args: Mapping[str, Any]) -> None:
-        """Export, say how the firing ended, and tell who wants to know."""
+        """Export, say how the firing ended, and tell who wants to know.
+
+        One at a time: an export takes minutes and does not give way, and something urgent may have to be expanded.
+        """
         from ingest.app.concluding import conclude  # exporting brings in half of pyarrow
 
-        outcome = await asyncio.to_thread(conclude, self.engine, self.settings, self.clock, args["firing"])
+        try:
+            async with self.clock.deadline(_TURN_SECONDS):
+                await self._concluding.acquire()
+        except TimeoutError:
+            raise Later(self._wall(_GONE)) from None
+        try:
+            outcome = await asyncio.to_thread(conclude, self.engine, self.settings, self.clock, args["firing"])
+        finally:
+            self._concluding.release()
         log.info("firing_concluded", wish=args["wish"], firing=args["firing"])
         await self.teller.concluded(outcome)
 
@@ -133,7 +148,6 @@ class Tasks:
 
     def _progress(self, job_id: int) -> JobProgress:
         with self.engine.connect() as connection:
-            self._see_clock(connection)
             return job_listing.read_progress(connection, job_id)
 
     def _row(self, series_id: int) -> SeriesRow:
@@ -223,15 +237,15 @@ class Tasks:
         """When so long will have passed, by the database's clock: it says what is due."""
         return wall_time(self.clock.now() + after, self.clock, self.settings.clock.scale) + self._ahead
 
-    def _see_clock(self, connection: Connection) -> None:
-        ours = wall_time(self.clock.now(), self.clock, self.settings.clock.scale)
-        self._ahead = job_listing.database_now(connection) - ours
+    def _see_clock(self) -> None:
+        with self.engine.connect() as connection:
+            theirs = job_listing.database_now(connection)
+        self._ahead = theirs - wall_time(self.clock.now(), self.clock, self.settings.clock.scale)
 
     # -- a firing
 
     def _firing(self, firing_id: int) -> Firing | None:
         with self.engine.connect() as connection:
-            self._see_clock(connection)
             return firings.by_id(connection, firing_id)
 
     def _queue(self, firing: Firing, job: Job, made: JobOrders) -> int:
