@@ -24,6 +24,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.bench
 
 soak: $(READY)
+	INGEST_TEST_KILLS=20 $(BIN)/python -m pytest tests/acceptance/test_kill.py
 	$(BIN)/python -m tests.soak
 
 $(READY): pyproject.toml constraints.txt

@@ -1,6 +1,6 @@
-"""The long soaks: a month of bad nights, and two minutes of workers that are killed.
+"""The long soaks: a month of bad nights, a week beside a backfill, and two minutes of workers that are killed.
 
-python -m tests.soak                           both: 200 series for 30 days, kills for 120 s
+python -m tests.soak                           all: 200 series for 30 days, 500 for a week, kills for 120 s
 python -m tests.soak --only nights --series 20 --days 5
 python -m tests.soak --only killing --seconds 30 --seed 2
 """
@@ -19,12 +19,12 @@ from ingest.cli.screen import configure_logs
 from ingest.store import migrate
 from ingest.store.embedded import EmbeddedServer
 from ingest.store.engine import create_engine
-from tests.soak import killing, nights
+from tests.soak import killing, nights, week
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("nights", "killing"), default="")
+    parser.add_argument("--only", choices=("nights", "week", "killing"), default="")
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--series", type=int, default=200, help="of the nights")
     parser.add_argument("--days", type=int, default=30, help="of the nights")
@@ -33,6 +33,7 @@ def main() -> int:
     configure_logs(verbose=False)
     soaks = {
         "nights": lambda: _nights(chosen.series, chosen.days, chosen.seed),
+        "week": _week,
         "killing": lambda: _killing(chosen.seconds, chosen.seed),
     }
     results = [_timed(soak) for name, soak in soaks.items() if chosen.only in ("", name)]
@@ -50,6 +51,14 @@ def _nights(series: int, days: int, seed: int) -> bool:
     for each in diary.wrong:
         _say(f"WRONG {each}")
     return diary.is_clean
+
+
+def _week() -> bool:
+    with tempfile.TemporaryDirectory(prefix="ingest-soak-") as folder:
+        found = week.week(Path(folder))
+    for line in week.summary(found):
+        _say(line)
+    return found.is_clean
 
 
 def _killing(seconds: float, seed: int) -> bool:
