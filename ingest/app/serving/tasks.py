@@ -1,6 +1,7 @@
 """What the jobs of one gateway do: make a series complete by slices, turn a firing into such jobs, and conclude it."""
 
 import asyncio
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -36,6 +37,9 @@ _BUSY = timedelta(seconds=30)
 _GONE = timedelta(seconds=5)
 #: How long a conclusion waits for another; the next attempt is after `_GONE`.
 _TURN_SECONDS = 1.0
+#: Slices are of different length, so that they do not all end at the same moment: some place is free soon.
+_SHORTEST_SLICE = 0.5
+_chance = random.SystemRandom()
 #: How many series of a firing are queued in one transaction.
 _SERIES_AT_A_TIME = 50
 
@@ -88,7 +92,7 @@ class Tasks:
             result = await self.manned.station.work(
                 await asyncio.to_thread(self._row, args["series"]),
                 jobs.windows_of(args),
-                self.settings.worker.slice_seconds,
+                self.settings.worker.slice_seconds * _chance.uniform(_SHORTEST_SLICE, 1.0),
                 tried=[_shape(each) for each in progress.tried],
                 retry_failed=args["retry_failed"],
             )
