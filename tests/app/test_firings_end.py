@@ -16,11 +16,12 @@ from ingest.app.wishing import JobOrders
 from ingest.clock import FakeClock
 from ingest.config import ExactSettings
 from ingest.domain.conclusion import FailedJob
+from ingest.domain.job import Lane
 from ingest.domain.series import Origin
-from ingest.errors import DatabaseError, UsageError
+from ingest.errors import DatabaseError, GatewayLost, UsageError
 from ingest.plan.spans import DEFAULT_SPANS, Spans
-from ingest.queue.tasks import JobFailed
-from ingest.store import firings, job_listing
+from ingest.queue.tasks import JobFailed, Later
+from ingest.store import firings, job_listing, jobs
 from ingest.wishes import document_of
 from ingest.worker.lines import Order
 from tests import given
@@ -132,3 +133,14 @@ async def test_people_are_told_of_a_conclusion_that_fails(tasks: Tasks, someone:
     ((wish, job),) = someone.heard
     assert (wish, job.id, job.subject) == ("nightly", 7, "the conclusion")
     assert "no firing 99" in job.reason
+
+
+async def test_an_expansion_that_cannot_go_on_is_put_aside_with_its_wish(
+    tasks: Tasks, firing: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolves_to(monkeypatch, GatewayLost("The session has ended."))
+    with engine.begin() as connection:
+        jobs.pause(connection, "universe", "nightly")
+    with pytest.raises(Later) as later:
+        await tasks.handlers.expand(1, of_firing(firing))
+    assert later.value.lane is Lane.PAUSED

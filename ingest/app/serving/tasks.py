@@ -120,7 +120,7 @@ class Tasks:
             raise
         except GatewayError as error:
             log.warning("expansion_waits", wish=firing.wish, because=error.message)
-            raise Later(self._wall(_GONE)) from None
+            raise Later(self._wall(_GONE), await self._lane(args)) from None
         except Exception as error:
             await asyncio.to_thread(self._refuse, firing, error)
             if not isinstance(error, UsageError | RequestError):
