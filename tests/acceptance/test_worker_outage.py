@@ -147,7 +147,7 @@ def test_a_paused_gateway_gives_its_jobs_back_and_goes_on_when_it_may(
 
 @pytest.mark.timeout(100)
 def test_a_cancelled_job_stops_at_once_and_keeps_what_came(tmp_path: Path, database_url: str, engine: Engine) -> None:
-    with simulator(tmp_path, "--now", NOW, "--latency", "0.4") as sim:
+    with simulator(tmp_path, "--now", NOW, "--latency", "1.5") as sim:
         ingest = CommandLine.at(tmp_path, port=sim.port, database_url=database_url, **QUICK)
         queue_fills(ingest, engine, BarSize.MIN_1)
         with working(ingest) as worker:
