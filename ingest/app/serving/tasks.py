@@ -65,7 +65,8 @@ class Tasks:
         """No job is lost for a database that is away, and none fails in silence."""
 
         async def unharmed(job_id: int, args: Mapping[str, Any]) -> None:
-            with log_context(job=job_id, gateway=self.name):
+            of = {"wish": args["wish"]} if args["wish"] else {}
+            with log_context(job=job_id, gateway=self.name, **of):
                 try:
                     await asyncio.to_thread(self._see_clock)
                     await task(job_id, args)
@@ -101,7 +102,7 @@ class Tasks:
         except (SeriesBusy, GatewayError) as error:
             raise await self._later(job_id, args, progress, error) from None
         except IngestError as error:
-            log.warning("job_failed", wish=args["wish"], because=str(error))
+            log.warning("job_failed", because=str(error))
             await self._note(job_id, replace(progress, gateway=self.name, note=str(error)))
             raise JobFailed(str(error), subject=getattr(error, "subject", "")) from error
         await self._after(job_id, args, progress, result)
@@ -119,7 +120,7 @@ class Tasks:
         except DatabaseUnreachable:
             raise
         except GatewayError as error:
-            log.warning("expansion_waits", wish=firing.wish, because=error.message)
+            log.warning("expansion_waits", because=error.message)
             raise Later(self._wall(_GONE), await self._lane(args)) from None
         except Exception as error:
             await asyncio.to_thread(self._refuse, firing, error)
@@ -127,7 +128,7 @@ class Tasks:
                 raise
             await self._note(job_id, JobProgress(self.name, note=str(error)))
             raise JobFailed(str(error)) from error
-        log.info("firing_expanded", wish=firing.wish, due=str(firing.due_at), jobs=count, unmet=len(made.unmet))
+        log.info("firing_expanded", due=str(firing.due_at), jobs=count, unmet=len(made.unmet))
 
     async def conclude(self, job_id: int, args: Mapping[str, Any]) -> None:
         """Export, say how the firing ended, and tell who wants to know.
@@ -145,7 +146,7 @@ class Tasks:
             outcome = await asyncio.to_thread(conclude, self.engine, self.settings, self.clock, args["firing"])
         finally:
             self._concluding.release()
-        log.info("firing_concluded", wish=args["wish"], firing=args["firing"])
+        log.info("firing_concluded", firing=args["firing"])
         await self.teller.concluded(outcome)
 
     # -- a slice
@@ -184,7 +185,7 @@ class Tasks:
         match after_slice(policy, progress.rounds, result.end):
             case Done():
                 await self._note(job_id, replace(now, tried=()))
-                log.info("job_done", wish=args["wish"], series=str(result.end.report.series), bars=now.bars)
+                log.info("job_done", series=str(result.end.report.series), bars=now.bars)
             case NextSlice():
                 await self._note(job_id, now)
                 log.debug("job_gives_way", series=str(result.end.report.series), left_over=now.remaining)
@@ -194,7 +195,7 @@ class Tasks:
                 log.info("job_waits", series=str(result.end.report.series), after=str(after), because=note)
                 raise Later(self._wall(after), await self._lane(args))
             case GivenUp(note=note):
-                log.warning("job_failed", wish=args["wish"], series=str(result.end.report.series), because=note)
+                log.warning("job_failed", series=str(result.end.report.series), because=note)
                 await self._note(job_id, replace(now, tried=(), note=note))
                 raise JobFailed(note, subject=str(result.end.report.series))
 
