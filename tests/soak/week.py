@@ -170,7 +170,7 @@ def _live(ingest: CommandLine, engine: Engine, time: _Time, days: int, log: Any)
         for file in ("large", "nightly"):
             done = ingest.run("jobs", "queue", f"jobs/{file}.toml")
             assert done.returncode == 0, done.stderr
-        end, told = MONDAY + timedelta(days=days - 1, hours=20), MONDAY
+        end, told = MONDAY + timedelta(days=days - 1, hours=26), MONDAY
         while (now := time.at(SystemClock().now())) < end and process.poll() is None:
             if now - told > timedelta(hours=12):
                 told = now
