@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint unit bench soak clean
+.PHONY: demo test lint unit slow bench soak clean
 
 demo: $(READY)
 	$(BIN)/ingest demo
@@ -18,7 +18,10 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+
+slow: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

@@ -27,6 +27,8 @@ from ingest.simulator.settings import ServerOptions
 from ingest.store import bars
 from ingest.store.series import SeriesRow, listing
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2024, 3, 20, 15, 7, 30, tzinfo=UTC)
 #: Two weeks around the change to summer time, and to the very present.
 START = date(2024, 3, 5)

@@ -20,6 +20,8 @@ from ingest.store import bars, ledger
 from ingest.store import series as series_store
 from tests.acceptance.running import CommandLine, Simulator, simulator
 
+pytestmark = pytest.mark.slow
+
 #: `make soak` kills twenty times.
 KILLS = int(os.environ.get("INGEST_TEST_KILLS", "6"))
 SEED = 7

@@ -21,6 +21,8 @@ from ingest.simulator.settings import ServerOptions
 from tests.acceptance.asking import CONTRACTS, FIRST_CON_ID
 from tests.simulator.server.tiny import AAPL, TinyMarket, at
 
+pytestmark = pytest.mark.slow
+
 SCALE = 60.0
 KILLS = 10
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine
 
 from ingest.domain.ledger import State
 from ingest.store import ledger
 from ingest.store import series as series_store
 from tests.acceptance.running import CommandLine, simulator
+
+pytestmark = pytest.mark.slow
 
 SILENT = """
 [[fault]]

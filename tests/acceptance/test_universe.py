@@ -13,6 +13,8 @@ from ingest.app.universes import named
 from ingest.store import universes
 from tests.acceptance.running import CommandLine, Simulator, simulator
 
+pytestmark = pytest.mark.slow
+
 AAPL, MSFT, IBM, KO, THIN = (900_000_000 + place for place in (1, 2, 3, 9, 10))
 DAY = "2024-06-10T12:00:00Z"
 

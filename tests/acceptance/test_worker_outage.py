@@ -28,6 +28,8 @@ from ingest.store.series import listing
 from tests.acceptance.running import CommandLine, simulator
 from tests.soak.truth import difference
 
+pytestmark = pytest.mark.slow
+
 NOW = "2024-06-10T12:00:00Z"
 START, END = date(2023, 12, 4), date(2024, 6, 1)
 SYMBOLS = ("AAPL", "MSFT", "IBM", "KO")

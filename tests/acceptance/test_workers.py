@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 from ingest.domain.bar_size import BarSize
 from tests.soak.killing import ASK, BID, BID_ASK, MIDPOINT, TRADES, Trial, Work, run
 
+pytestmark = pytest.mark.slow
+
 #: A little more for small bars than two logins may ask for at once, so that the last of them have to wait.
 WORK = (
     Work(BarSize.MIN_1, date(2024, 3, 1), (TRADES, MIDPOINT, BID, ASK)),

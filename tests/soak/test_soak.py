@@ -7,6 +7,8 @@ from sqlalchemy import Engine
 
 from tests.soak.nights import soak
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(120)
 def test_a_week_of_faults_restarts_and_a_lost_weekend_ends_complete_and_true(engine: Engine, tmp_path: Path) -> None:

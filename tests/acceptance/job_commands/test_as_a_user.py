@@ -21,6 +21,8 @@ from tests import given
 from tests.acceptance.job_commands.scene import SPAN, WISH, queued, states
 from tests.acceptance.running import CommandLine, Simulator, simulator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
