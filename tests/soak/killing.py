@@ -135,8 +135,12 @@ class Worker:
     command: CommandLine
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
+    kills: int = 0
+    seen: int = 0
 
-    def start(self) -> None:
+    def start(self, seen: int = 0) -> None:
+        """`seen` is the last event of its gateway's simulator before."""
+        self.seen = seen
         with self.log.open("ab") as sink:
             words = [sys.executable, "-m", "ingest", "worker", "--gateway", self.gateway]
             where, environment = self.command.folder, self.command.environment
@@ -268,7 +272,7 @@ def _start(stage: Stage) -> float:
 
 def _kill(stage: Stage, outcome: Outcome) -> datetime:
     """Kill one every few seconds, and start it again at once; each at least once. Gives when work last waited."""
-    chance, victims = random.Random(stage.trial.seed), list[Worker]()
+    chance = random.Random(stage.trial.seed)
     end, worked_until = time.monotonic() + stage.trial.seconds, stage.clock.now()
     while (now := time.monotonic()) < end or outcome.kills < len(stage.workers):
         strike = now + outcome.beat * chance.uniform(0.5, 1.5)
@@ -276,14 +280,24 @@ def _kill(stage: Stage, outcome: Outcome) -> datetime:
             time.sleep(_LOOK_SECONDS)
             if stage.depth()[JobState.WAITING]:
                 worked_until = stage.clock.now()
-        victims = victims or chance.sample(stage.workers, len(stage.workers))
-        victim = victims.pop()
+        victim = _victim(stage, chance)
+        if victim is None:
+            continue
         if victim.exit_code is not None:
             outcome.wrong.append(f"a worker of {victim.gateway} ended by itself with {victim.exit_code}")
         victim.kill()
+        victim.kills += 1
         outcome.kills += 1
-        victim.start()
+        victim.start(stage.simulators[victim.gateway].last_seq)
     return worked_until
+
+
+def _victim(stage: Stage, chance: random.Random) -> Worker | None:
+    """One of those that were killed least. Spared is one whose login has asked for nothing since it was started."""
+    for worker in sorted(stage.workers, key=lambda each: (each.kills, chance.random())):
+        if stage.simulators[worker.gateway].bar_requests(after=worker.seen):
+            return worker
+    return None
 
 
 def _wait_for_the_end(stage: Stage, outcome: Outcome) -> None:
