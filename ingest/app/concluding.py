@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine
 
 from ingest.app.freshness import due_of
+from ingest.app.job_views import OPEN_STATES
 from ingest.app.wishing import job_selection
 from ingest.clock import Clock, SystemClock
 from ingest.config import ClockSettings, Settings
@@ -117,8 +118,10 @@ def _judged(connection: Connection, firing: Firing, job: Job, rows: Sequence[Ser
     queued = job_listing.listing(connection, firing=firing.id, limit=_MOST_JOBS)
     ledgers = ledger.read_many(connection, [row.id for row in rows])
     due = {row.id: due_of(row.series, job, firing.due_at) for row in rows}
-    reports = [_report(row, due[row.id], ledgers[row.id]) for row in rows]
+    reports = {row.id: _report(row, due[row.id], ledgers[row.id]) for row in rows}
     lacking = [line for row in rows for line in _lacking(row, due[row.id], ledgers[row.id])]
+    open_jobs = job_listing.listing(connection, states=OPEN_STATES, wish=firing.wish, limit=_MOST_JOBS)
+    worked_on = {each.series_id for each in open_jobs if (each.firing or 0) > firing.id}
     ended = firing.ended_at or firing.fired_at
     return Conclusion(
         firing=firing.id,
@@ -128,7 +131,7 @@ def _judged(connection: Connection, firing: Firing, job: Job, rows: Sequence[Ser
         started_at=dial.read(firing.fired_at),
         ended_at=dial.read(ended),
         series=len(rows),
-        complete=sum(report.is_complete for report in reports),
+        complete=sum(report.is_complete for report in reports.values()),
         bars=sum(each.progress.bars for each in queued),
         revised=revised.count_since(connection, [row.id for row in rows], firing.due_at),
         requests=sum(each.progress.settled for each in queued),
@@ -136,6 +139,7 @@ def _judged(connection: Connection, firing: Firing, job: Job, rows: Sequence[Ser
         unsettled_left_out=len(lacking[_MOST_UNSETTLED:]),
         unmet=tuple(UnmetSymbol(each["symbol"], each["reason"]) for each in firing.unmet),
         failed=tuple(_failed(queued, {row.id: str(row) for row in rows})),
+        carried_on=sum(row_id in worked_on for row_id, report in reports.items() if not report.is_complete),
         cancelled=sum(each.state is JobState.CANCELLED for each in queued),
     )
 

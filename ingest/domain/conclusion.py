@@ -51,7 +51,8 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """One firing. `complete` of its `series` are settled over all that was due when it fired.
+    """One firing. `complete` of its `series` are settled over all that was due when it fired; of the others,
+    `carried_on` are still worked on for a later firing of the wish, which took their jobs over.
 
     `unsettled` is cut to a readable length; `unsettled_left_out` says how many more there are. `export_problem` says
     why there is no snapshot although one is wished; `exports_begun` counts attempts, also those no process survived.
@@ -73,6 +74,7 @@ class Conclusion:
     unmet: tuple[UnmetSymbol, ...] = ()
     failed: tuple[FailedJob, ...] = ()
     cancelled: int = 0
+    carried_on: int = 0
     snapshot: Published | None = None
     export_problem: str = ""
     exports_begun: int = 0

@@ -149,8 +149,9 @@ def _course(done: Conclusion) -> str:
 def _counts(done: Conclusion) -> str:
     revised = f", {done.revised:,} revised" if done.revised else ""
     cancelled = f" {_count(done.cancelled, 'job')} cancelled." if done.cancelled else ""
+    carried_on = f" Work on {done.carried_on:,} goes on, in a later firing." if done.carried_on else ""
     return (
-        f"{done.complete} of {_count(done.series, 'series', 'series')} complete. "
+        f"{done.complete} of {_count(done.series, 'series', 'series')} complete.{carried_on} "
         f"{_count(done.bars, 'new bar')}{revised}, {_count(done.requests, 'request')}.{cancelled}"
     )
 

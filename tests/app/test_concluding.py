@@ -126,6 +126,22 @@ def test_what_is_missing_is_said_with_its_reason(engine: Engine) -> None:
     assert kept(engine, firing) == done
 
 
+def test_a_job_that_a_later_firing_took_over_is_said_to_be_carried_on(engine: Engine) -> None:
+    """So each night has its digest, however long a backfill of the same wish takes."""
+    wished = job()
+    with engine.begin() as connection:
+        daily, minutes = wish(connection, wished, DAILY, MINUTES)
+        hold(connection, daily, "2024-06-03", "2024-06-11")
+        first, second = fired(connection, wished, DUE), fired(connection, wished, DUE + timedelta(days=1))
+        for firing in (first, second):
+            jobs.queue_fills(connection, [Fill(minutes.id, (JUNE_WEEK,), Lane.LARGE, wish="nightly", firing=firing)])
+    with engine.begin() as connection:
+        assert [each.id for each in firings.claim_ended(connection)] == [first]
+    done = concluded(engine, first)
+    assert (done.complete, done.carried_on, done.is_complete) == (1, 1, False)
+    assert concluded(engine, second).carried_on == 0, "its own job is nobody else's"
+
+
 def test_what_closed_since_it_was_due_belongs_to_the_next_firing(engine: Engine) -> None:
     wished = job()
     with engine.begin() as connection:

@@ -44,6 +44,12 @@ def test_a_complete_night_is_short() -> None:
     )
 
 
+def test_what_a_later_firing_took_over_is_said_to_go_on() -> None:
+    message = digest(replace(DONE, complete=40, carried_on=2))
+    assert (message.title, message.level) == ("us-equities-nightly: 2 of 42 series not complete", Level.WARNING)
+    assert "40 of 42 series complete. Work on 2 goes on, in a later firing. 16,380 new bars" in message.body
+
+
 def test_a_bad_night_says_what_is_missing_and_why_in_ibs_words() -> None:
     lacking = (
         Unsettled("AAPL 1m TRADES", "timed_out", "", at("2024-06-10 13:30"), at("2024-06-10 20:00")),
