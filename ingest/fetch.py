@@ -114,12 +114,16 @@ class Breaker:
     _unanswered: int = 0
     _open_until: float = -math.inf
 
+    def pause(self, now: float) -> float:
+        """Seconds for which nothing at all is sent; 0 when it is closed, or lets one probe through."""
+        return max(0.0, self._open_until - now) if self._unanswered >= self.threshold else 0.0
+
     def wait(self, now: float) -> float:
         """Seconds to wait before asking again whether to send; 0: send. Whoever is let through an open one probes."""
         if self._unanswered < self.threshold:
             return 0.0
-        if now < self._open_until:
-            return self._open_until - now
+        if pause := self.pause(now):
+            return pause
         if self.is_probing:
             return self.poll_seconds
         self.is_probing = True

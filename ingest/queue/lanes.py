@@ -17,6 +17,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
+from ingest.clock import SystemClock
 from ingest.domain.job import Lane
 from ingest.store.sql import source
 
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 #: A worker that gives no sign for so many heartbeats is taken for dead.
 SILENT_HEARTBEATS = 3
+_WALL = SystemClock()  # as Procrastinate's own signs of life
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,39 @@ class Places:
 
 
 class _Hand(Worker):
-    """Procrastinate's worker, but for what it writes down at the end of a job: nothing, if the job is not its any more.
+    """Procrastinate's worker, which in two cases does not take its own word on who holds a job.
 
     Who gives no sign for too long is taken for dead and its jobs are given to others. When it lives after all, its word
-    on them would free what others have claimed; and those find done what was done here.
+    at a job's end would free what others have claimed: it writes nothing down, and those find done what was done here.
+
+    A server that crashes may forget the last endings (`_OPTIONS` in `tasks.py`). Those jobs would be held for ever, by
+    a worker that lives and knows nothing of them: it disowns what it holds and does not work on, seen twice.
     """
+
+    def _start_side_tasks(self) -> list["asyncio.Task[Any]"]:
+        return [*super()._start_side_tasks(), asyncio.create_task(self._keep_account(), name="account of jobs")]
+
+    async def _keep_account(self) -> None:
+        unknown: set[int] = set()
+        while True:
+            await _WALL.sleep(self.update_heartbeat_interval)
+            try:
+                unknown = await self._disown(unknown)
+            except ConnectorException as error:
+                log.debug("no_account_kept", because=_reason(error))
+
+    async def _disown(self, before: set[int]) -> set[int]:
+        """Disown those of `before` that are still held and not worked on; gives those that are so for the first time.
+
+        Once is not enough: of a job that has just been claimed the worker may not have heard yet.
+        """
+        execute = self.app.connector.execute_query_all_async
+        held = {row["id"] for row in await execute(source("jobs_held"), worker_id=self.worker_id)}
+        unknown = held - {context.job.id for context in self._running_jobs.values()}
+        if again := unknown & before:
+            await execute(source("jobs_disown"), job_ids=sorted(again), worker_id=self.worker_id)
+            log.warning("jobs_disowned", jobs=sorted(again), because="the queue does not know that they have ended")
+        return unknown - before
 
     async def _persist_job_status(self, job: Job, *given: Any, **named: Any) -> None:
         try:

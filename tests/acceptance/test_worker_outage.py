@@ -64,10 +64,10 @@ def eventually(holds: Callable[[], bool], process: "subprocess.Popen[str]", seco
 
 
 @contextmanager
-def working(ingest: CommandLine) -> Iterator["subprocess.Popen[str]"]:
-    with (ingest.folder / "worker.log").open("w") as log:
+def working(ingest: CommandLine, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    with (ingest.folder / "worker.log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ingest", "worker"],
+            [sys.executable, "-m", "ingest", "worker", *options],
             cwd=ingest.folder,
             env=ingest.environment,
             stdout=log,
@@ -162,6 +162,45 @@ def test_a_cancelled_job_stops_at_once_and_keeps_what_came(tmp_path: Path, datab
             assert len(sim.bar_requests()) == asked
     assert ingest.run("coverage", "--prove").returncode == 0
     assert sum(len(held(engine, row.id)) for row in rows_of(engine)) > 1000
+
+
+DEAF = """
+[[fault]]
+action = "silence"
+match = { message = "historical" }
+"""
+
+
+@pytest.mark.timeout(100)
+def test_a_gateway_that_answers_nothing_leaves_its_jobs_to_another(
+    tmp_path: Path, database_url: str, engine: Engine
+) -> None:
+    """It is connected and says that all is well. At twenty times the wall's clock its pauses are seconds."""
+    (tmp_path / "deaf.toml").write_text(DEAF)
+    for name in ("deaf", "well"):
+        (tmp_path / name).mkdir()
+    shared = ("--now", NOW, "--seed", "4", "--time-scale", "20", "--latency", "4")
+    with (
+        simulator(tmp_path / "deaf", *shared, "--faults", str(tmp_path / "deaf.toml")) as deaf,
+        simulator(tmp_path / "well", *shared) as well,
+    ):
+        gateways = "".join(
+            f'[gateways.{name}]\nport = {sim.port}\nlogin = "{name}"\n'
+            for name, sim in (("deaf", deaf), ("well", well))
+        )
+        (tmp_path / "ingest.toml").write_text(
+            f"[gateway]\nrequest_seconds = 10\n[worker]\nfirst_wait_minutes = 1\n[clock]\nscale = 20\n{gateways}"
+        )
+        ingest = CommandLine.at(tmp_path, port=well.port, database_url=database_url, **QUICK)
+        queue_fills(ingest, engine, BarSize.MIN_1)
+        with working(ingest, "--gateway", "deaf") as first:
+            eventually(lambda: standing(engine) == "no answers", first)
+            with working(ingest, "--gateway", "well") as second:
+                eventually(lambda: all_done(engine), second)
+            assert first.poll() is None
+    assert len(deaf.bar_requests()) >= 10, "it never was in the way"
+    assert {job.progress.gateway for job in all_jobs(engine)} == {"well"}
+    assert_true_and_whole(engine, 4)
 
 
 def standing(engine: Engine) -> str:

@@ -22,6 +22,13 @@ _TAKEN = text("""
     WHERE procrastinate_jobs.id = :job_id
 """)
 
+#: As before its end: what was committed last may be gone.
+_TAKEN_BACK = text("""
+    UPDATE ingest_queue.procrastinate_jobs SET status = 'doing', worker_id = (
+        SELECT max(id) FROM ingest_queue.procrastinate_workers
+    ) WHERE id = :job_id
+""")
+
 
 def queued(engine: Engine, many: int = 1) -> list[int]:
     with engine.begin() as connection:
@@ -80,6 +87,49 @@ async def test_a_worker_that_cannot_give_a_job_back_ends_so_that_others_can_take
     assert states(engine) == {job_id: JobState.RUNNING}
     with engine.begin() as connection:
         assert jobs.rescue(connection, silent_seconds=600) == (job_id,)
+
+
+async def test_an_ending_that_a_crash_of_the_server_took_back_is_noticed_and_the_job_runs_again(engine: Engine) -> None:
+    (job_id,) = queued(engine)
+    runs, again = 0, asyncio.Event()
+
+    async def handler(_job_id: int, _args: Mapping[str, Any]) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 2:
+            again.set()
+
+    async def crash() -> None:
+        while states(engine) != {job_id: JobState.DONE}:
+            await asyncio.sleep(0.05)
+        with engine.begin() as connection:
+            connection.execute(_TAKEN_BACK, {"job_id": job_id})
+        while not again.is_set():
+            with engine.begin() as connection:
+                jobs.rescue(connection, silent_seconds=600)
+            await asyncio.sleep(0.05)
+
+    crashing = asyncio.create_task(crash())
+    await work(engine, handler, until=again, heartbeat_seconds=0.2)
+    await crashing
+    assert states(engine) == {job_id: JobState.DONE}
+
+
+async def test_a_job_that_is_worked_on_is_not_disowned_however_long_it_takes(engine: Engine) -> None:
+    (job_id,) = queued(engine)
+    runs, ended = 0, asyncio.Event()
+
+    async def handler(_job_id: int, _args: Mapping[str, Any]) -> None:
+        nonlocal runs
+        runs += 1
+        for _ in range(20):
+            with engine.begin() as connection:
+                jobs.rescue(connection, silent_seconds=600)
+            await asyncio.sleep(0.05)
+        ended.set()
+
+    await work(engine, handler, until=ended, heartbeat_seconds=0.1)
+    assert (runs, states(engine)) == (1, {job_id: JobState.DONE})
 
 
 async def test_a_crew_that_drains_gives_signs_of_life_until_its_last_job_has_ended(engine: Engine) -> None:

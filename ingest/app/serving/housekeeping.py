@@ -51,7 +51,11 @@ class Housekeeping:
         with self.engine.begin() as connection:
             rescued = jobs.rescue(connection, silent)
         if rescued:
-            log.warning("jobs_rescued", jobs=list(rescued), because="their worker gives no sign of life any more")
+            log.warning(
+                "jobs_rescued",
+                jobs=list(rescued),
+                because="their worker is gone, gives no sign of life, or does not know them",
+            )
         with self.engine.begin() as connection:
             for firing in firings.claim_ended(connection):
                 priority = int(firing.document.get("priority", 0))

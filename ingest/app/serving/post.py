@@ -1,7 +1,7 @@
 """`Post`: one gateway and the queue, for days. It connects, works while all is well, and waits while something is not.
 
-What can be in the way: a pause, a gateway that is not there or has no way to IB, a database that is away. Then nothing
-is claimed, what has begun gives way, and other gateways have the queue to themselves.
+What can be in the way: a pause, a gateway that is not there, has no way to IB or answers nothing, a database that is
+away. Then nothing is claimed, what has begun gives way, and other gateways have the queue to themselves.
 """
 
 import asyncio
@@ -40,6 +40,11 @@ _CONTROL_JOBS = 4
 _LOOK_SECONDS = 1.0
 _UNFIT_SECONDS = 5.0
 _TELL_EVERY = timedelta(minutes=5)
+_AWAY = GatewayLost("It is connected, but has no way to IB's data.", hint="See whether it is logged in.")
+_SILENT = GatewayLost(
+    "It is connected, but no request for bars is answered.",
+    hint="IB's data servers may be away. If it lasts, restart the gateway.",
+)
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 60.0
 
 
@@ -51,6 +56,7 @@ class Standing(StrEnum):
     PAUSED = "paused"
     NO_GATEWAY = "no gateway"
     NO_WAY_TO_IB = "no way to IB"
+    NO_ANSWERS = "no answers"
     NO_DATABASE = "no database"
     DRAINING = "draining"
     ENDED = "ended"
@@ -73,7 +79,7 @@ class Post:
     counts: Counts = field(default_factory=Counts)
     _row_id: int | None = None
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    _crew: Crew | None = None
+    _silent_since: datetime | None = None
 
     def __post_init__(self) -> None:
         self.since = self.clock.now()
@@ -117,7 +123,8 @@ class Post:
         try:
             async with man_station(self.settings, self.engine, self.clock, self.gate, locks, self.counts) as manned:
                 self.manned = manned
-                await self.teller.gateway_back(self.name)
+                if self._silent_since is None:
+                    await self.teller.gateway_back(self.name)
                 await self._work_on(manned)
         except GatewayError as error:
             self._become(Standing.NO_GATEWAY, error.message)
@@ -131,9 +138,12 @@ class Post:
     async def _work_on(self, manned: Manned) -> None:
         """While the gateway is connected: work, or wait for what is in the way. Raises GatewayError."""
         while not self._stopped.is_set():
-            if not self._is_fit(manned):
+            if not self._has_way(manned):
                 self._become(Standing.NO_WAY_TO_IB)
                 await self._wait_for_ib(manned)
+            elif silence := self._silence(manned):
+                self._become(Standing.NO_ANSWERS)
+                await self._wait_for_answers(manned, silence)
             elif await asyncio.to_thread(self._is_paused):
                 self._become(Standing.PAUSED)
                 await self._rest(_LOOK_SECONDS)
@@ -142,18 +152,25 @@ class Post:
 
     async def _wait_for_ib(self, manned: Manned) -> None:
         """Until there is a way to IB again; somebody is told of it meanwhile. Raises GatewayError."""
-        telling = asyncio.create_task(self._tell_of_ib())
+        telling = asyncio.create_task(self._keep_telling())
         try:
             await self._unless_stopped(manned.gateway.wait_until_ready())
         finally:
             telling.cancel()
         await self.teller.gateway_back(self.name)
 
-    async def _tell_of_ib(self) -> None:
-        away = GatewayLost("It is connected, but has no way to IB's data.", hint="See whether it is logged in.")
+    async def _keep_telling(self) -> None:
         while True:
             await self.clock.sleep(_TELL_EVERY.total_seconds())
-            await self.teller.gateway_trouble(self.name, self.since, away)
+            await self.teller.gateway_trouble(self.name, self.since, _AWAY)
+
+    async def _wait_for_answers(self, manned: Manned, seconds: float) -> None:
+        """So long; the first request afterwards finds out whether it answers again. Raises GatewayLost after many."""
+        if manned.station.fetcher.breaker.has_given_up:
+            raise GatewayLost("It was connected for a long time and answered nothing.", hint=_SILENT.hint)
+        self._silent_since = self._silent_since or self.since
+        await self.teller.gateway_trouble(self.name, self._silent_since, _SILENT)
+        await self._unless_stopped(self.clock.sleep(seconds))
 
     async def _work(self, manned: Manned) -> None:
         """Claim and work until something is in the way."""
@@ -178,11 +195,18 @@ class Post:
         unfit = 0.0
         while True:
             await self._rest(_LOOK_SECONDS)
-            unfit = 0.0 if self._is_fit(manned) else unfit + _LOOK_SECONDS
+            unfit = 0.0 if self._has_way(manned) and not self._silence(manned) else unfit + _LOOK_SECONDS
+            await self._see_answers(manned)
             if self._stopped.is_set() or unfit >= _UNFIT_SECONDS or crew.is_ending or await self._should_pause():
                 manned.station.leave()
                 crew.stop()
                 return
+
+    async def _see_answers(self, manned: Manned) -> None:
+        """Whoever was told of a silence is told of its end."""
+        if self._silent_since is not None and not manned.station.fetcher.breaker.trips:
+            self._silent_since = None
+            await self.teller.gateway_back(self.name)
 
     async def _should_pause(self) -> bool:
         try:
@@ -196,8 +220,12 @@ class Post:
         return ("all", "") in found or ("gateway", self.name) in found
 
     @staticmethod
-    def _is_fit(manned: Manned) -> bool:
+    def _has_way(manned: Manned) -> bool:
         return manned.gateway.is_open and manned.gateway.serves_history
+
+    def _silence(self, manned: Manned) -> float:
+        """For how many more of the clock's seconds nothing is asked, because nothing was answered."""
+        return manned.station.fetcher.breaker.pause(self.clock.monotonic())
 
     def _places(self) -> tuple[Places, ...]:
         chosen = self.settings.worker

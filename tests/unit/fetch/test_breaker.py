@@ -35,6 +35,15 @@ def test_time_outs_in_a_row_stop_everybody_for_a_minute() -> None:
     assert tripped().wait(10.0) == 50.0
 
 
+def test_an_open_breaker_says_how_long_nothing_is_sent_and_that_it_lets_a_probe_through_then() -> None:
+    breaker = tripped()
+    assert [breaker.pause(now) for now in (0.0, 59.0, 60.0)] == [60.0, 1.0, 0.0]
+    breaker.unanswered(60.0)
+    assert breaker.pause(61.0) == 119.0
+    breaker.answered()
+    assert breaker.pause(61.0) == 0.0
+
+
 def test_an_answer_in_between_starts_the_count_anew() -> None:
     breaker = Breaker(threshold=2)
     for _ in range(5):
