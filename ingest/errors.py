@@ -7,6 +7,7 @@
     ├── SettingsError               3   ingest.toml or INGEST_*
     ├── DatabaseError               4
     │   ├── DatabaseUnreachable
+    │   ├── DatabaseFull
     │   ├── SchemaMismatch
     │   └── OriginConflict              real and simulated bars would mix
     ├── GatewayError                5   the gateway as a whole
@@ -79,6 +80,10 @@ class DatabaseError(IngestError):
 
 class DatabaseUnreachable(DatabaseError):
     """No connection could be made, or it was lost; safe to try again."""
+
+
+class DatabaseFull(DatabaseError):
+    """Its disk is full: nothing can be kept until somebody makes room."""
 
 
 class SchemaMismatch(DatabaseError):

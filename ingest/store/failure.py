@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from sqlalchemy.engine import URL
 
-from ingest.errors import DatabaseError, DatabaseUnreachable, OriginConflict, SchemaMismatch
+from ingest.errors import DatabaseError, DatabaseFull, DatabaseUnreachable, OriginConflict, SchemaMismatch
 
 _INIT = "Run `ingest init`."
 _ORIGIN_CONSTRAINTS = ("requests_series_origin", "series_instrument_origin")
@@ -25,7 +25,7 @@ def translate(problem: BaseException, url: URL | None = None) -> DatabaseError:
     if state in _SCHEMA:
         return SchemaMismatch(f"The database lacks what this program needs: {said}.", hint=_INIT)
     if state == "53100":
-        return DatabaseError(f"The database's disk is full: {said}.", hint="Free some space and run it again.")
+        return DatabaseFull(f"The database's disk is full: {said}.", hint="Free some space and run it again.")
     where = f" at {redacted(url)}" if url is not None else ""
     if state.startswith(_LOST) or (not state and isinstance(problem, psycopg.OperationalError)):
         return DatabaseUnreachable(f"The database{where} does not answer: {said}.", hint="Is it running? Try again.")

@@ -164,6 +164,34 @@ def test_a_cancelled_job_stops_at_once_and_keeps_what_came(tmp_path: Path, datab
     assert sum(len(held(engine, row.id)) for row in rows_of(engine)) > 1000
 
 
+#: The server's own error when it cannot extend a file.
+NO_ROOM = """
+CREATE FUNCTION ingest.no_room() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER no_room BEFORE INSERT ON ingest.ledger EXECUTE FUNCTION ingest.no_room()
+"""
+
+
+@pytest.mark.timeout(100)
+def test_a_database_that_is_full_is_waited_for_and_costs_no_job(
+    tmp_path: Path, database_url: str, engine: Engine
+) -> None:
+    shared = ("--now", NOW, "--seed", "4", "--time-scale", "50", "--latency", "20")
+    with simulator(tmp_path, *shared) as sim:
+        ingest = CommandLine.at(tmp_path, port=sim.port, database_url=database_url, INGEST_CLOCK_SCALE="50", **QUICK)
+        queue_fills(ingest, engine, BarSize.MIN_1)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(NO_ROOM)
+        with working(ingest) as worker:
+            eventually(lambda: standing(engine) == "database full", worker)
+            eventually(lambda: all(job.state is JobState.WAITING for job in all_jobs(engine)), worker)
+            assert len(sim.bar_requests()) <= 20, "it goes on asking for what it cannot keep"
+            with engine.begin() as connection:
+                connection.exec_driver_sql("DROP TRIGGER no_room ON ingest.ledger")
+            eventually(lambda: all_done(engine), worker)
+    assert_true_and_whole(engine, 4)
+
+
 DEAF = """
 [[fault]]
 action = "silence"

@@ -1,7 +1,7 @@
 """`Post`: one gateway and the queue, for days. It connects, works while all is well, and waits while something is not.
 
 What can be in the way: a pause, a gateway that is not there, has no way to IB or answers nothing, a database that is
-away. Then nothing is claimed, what has begun gives way, and other gateways have the queue to themselves.
+away or full. Then nothing is claimed, what has begun gives way, and other gateways have the queue to themselves.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from ingest.app.serving.telling import Teller
 from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.job import Lane
-from ingest.errors import DatabaseError, DatabaseUnreachable, GatewayError, GatewayLost
+from ingest.errors import DatabaseError, DatabaseFull, DatabaseUnreachable, GatewayError, GatewayLost
 from ingest.gateway.gate import PacedGate
 from ingest.queue.lanes import Crew, Places
 from ingest.queue.tasks import make_app, opened
@@ -40,6 +40,7 @@ _CONTROL_JOBS = 4
 _LOOK_SECONDS = 1.0
 _UNFIT_SECONDS = 5.0
 _TELL_EVERY = timedelta(minutes=5)
+_FULL_PAUSE = timedelta(minutes=5)
 _AWAY = GatewayLost("It is connected, but has no way to IB's data.", hint="See whether it is logged in.")
 _SILENT = GatewayLost(
     "It is connected, but no request for bars is answered.",
@@ -58,6 +59,7 @@ class Standing(StrEnum):
     NO_WAY_TO_IB = "no way to IB"
     NO_ANSWERS = "no answers"
     NO_DATABASE = "no database"
+    DATABASE_FULL = "database full"
     DRAINING = "draining"
     ENDED = "ended"
 
@@ -80,6 +82,7 @@ class Post:
     _row_id: int | None = None
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _silent_since: datetime | None = None
+    _full: DatabaseFull | None = None
 
     def __post_init__(self) -> None:
         self.since = self.clock.now()
@@ -144,6 +147,10 @@ class Post:
             elif silence := self._silence(manned):
                 self._become(Standing.NO_ANSWERS)
                 await self._wait_for_answers(manned, silence)
+            elif self._full is not None:
+                self._become(Standing.DATABASE_FULL, str(self._full))
+                await self._unless_stopped(self.clock.sleep(_FULL_PAUSE.total_seconds()))
+                self._full = None
             elif await asyncio.to_thread(self._is_paused):
                 self._become(Standing.PAUSED)
                 await self._rest(_LOOK_SECONDS)
@@ -174,7 +181,7 @@ class Post:
 
     async def _work(self, manned: Manned) -> None:
         """Claim and work until something is in the way."""
-        tasks = Tasks(self.settings, self.name, self.engine, self.clock, manned, self.teller)
+        tasks = Tasks(self.settings, self.name, self.engine, self.clock, manned, self.teller, self._hear_full)
         app = make_app(self.engine.url, tasks.handlers)
         async with opened(app):
             self._become(Standing.WORKING)
@@ -197,10 +204,17 @@ class Post:
             await self._rest(_LOOK_SECONDS)
             unfit = 0.0 if self._has_way(manned) and not self._silence(manned) else unfit + _LOOK_SECONDS
             await self._see_answers(manned)
+            unfit = _UNFIT_SECONDS if self._full is not None else unfit
             if self._stopped.is_set() or unfit >= _UNFIT_SECONDS or crew.is_ending or await self._should_pause():
                 manned.station.leave()
                 crew.stop()
                 return
+
+    def _hear_full(self, error: DatabaseFull) -> None:
+        """What is asked for now could not be kept. After a while the next jobs find out whether there is room."""
+        if self._full is None:
+            log.error("database_full", gateway=self.name, because=str(error))
+        self._full = error
 
     async def _see_answers(self, manned: Manned) -> None:
         """Whoever was told of a silence is told of its end."""

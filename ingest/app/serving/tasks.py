@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,15 @@ from ingest.config import Settings
 from ingest.domain.conclusion import FailedJob
 from ingest.domain.job import JobProgress, Lane
 from ingest.domain.window import Window
-from ingest.errors import DatabaseUnreachable, GatewayError, IngestError, RequestError, SeriesBusy, UsageError
+from ingest.errors import (
+    DatabaseFull,
+    DatabaseUnreachable,
+    GatewayError,
+    IngestError,
+    RequestError,
+    SeriesBusy,
+    UsageError,
+)
 from ingest.queue.tasks import Handler, Handlers, JobFailed, Later
 from ingest.store import firings, job_listing, jobs, wishes
 from ingest.store import series as series_store
@@ -54,6 +62,7 @@ class Tasks:
     clock: Clock
     manned: Manned
     teller: Teller
+    on_full: Callable[[DatabaseFull], None] = lambda _error: None
     _ahead: timedelta = timedelta(0)
     _concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -72,6 +81,9 @@ class Tasks:
                     await task(job_id, args)
                 except DatabaseUnreachable as error:
                     log.info("job_given_back", because=error.message)
+                    raise Later(self._wall(_GONE)) from None
+                except DatabaseFull as error:
+                    self.on_full(error)
                     raise Later(self._wall(_GONE)) from None
                 except Later:
                     raise
@@ -97,7 +109,7 @@ class Tasks:
                 tried=[_shape(each) for each in progress.tried],
                 retry_failed=args["retry_failed"],
             )
-        except DatabaseUnreachable:
+        except (DatabaseUnreachable, DatabaseFull):
             raise
         except (SeriesBusy, GatewayError) as error:
             raise await self._later(job_id, args, progress, error) from None
@@ -117,7 +129,7 @@ class Tasks:
             job = job_of(firing.document)
             made = await job_orders(self.manned.gateway, self.engine, job, self.clock)
             count = await asyncio.to_thread(self._queue, firing, job, made)
-        except DatabaseUnreachable:
+        except (DatabaseUnreachable, DatabaseFull):
             raise
         except GatewayError as error:
             log.warning("expansion_waits", because=error.message)
