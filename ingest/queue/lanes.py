@@ -37,7 +37,8 @@ class Places:
 
 
 class _Hand(Worker):
-    """Procrastinate's worker, which in two cases does not take its own word on who holds a job.
+    """Procrastinate's worker, which outlives a missed sign of life and in two cases does not take its own word on who
+    holds a job.
 
     Who gives no sign for too long is taken for dead and its jobs are given to others. When it lives after all, its word
     at a job's end would free what others have claimed: it writes nothing down, and those find done what was done here.
@@ -45,6 +46,19 @@ class _Hand(Worker):
     A server that crashes may forget the last endings (`_OPTIONS` in `tasks.py`). Those jobs would be held for ever, by
     a worker that lives and knows nothing of them: it disowns what it holds and does not work on, seen twice.
     """
+
+    async def _periodic_deferrer(self) -> None:
+        """Nothing is deferred. It must not end: Procrastinate watches its side tasks until the first one ends, and then
+        no longer sees that another, such as the listener, has died."""
+        await asyncio.Event().wait()
+
+    async def _update_heartbeat(self) -> None:
+        """A sign that could not be given is no reason to end: the next one may be."""
+        while True:
+            try:
+                await super()._update_heartbeat()  # type: ignore[no-untyped-call]
+            except ConnectorException as error:
+                log.debug("no_sign_given", because=_reason(error))
 
     def _start_side_tasks(self) -> list["asyncio.Task[Any]"]:
         return [*super()._start_side_tasks(), asyncio.create_task(self._keep_account(), name="account of jobs")]
@@ -90,19 +104,12 @@ class _Hand(Worker):
     async def _shutdown(self, side_tasks: list["asyncio.Task[Any]"]) -> None:
         """What has begun is waited for, for minutes; Procrastinate gives no sign of life meanwhile."""
         self.stop()  # type: ignore[no-untyped-call]  # for `is_ending`, where it ends by itself
-        living = asyncio.create_task(self._live_on(), name="signs of life")
+        living = asyncio.create_task(self._update_heartbeat(), name="signs of life")
         try:
             await super()._shutdown(side_tasks)
         finally:
             living.cancel()
             await asyncio.gather(living, return_exceptions=True)
-
-    async def _live_on(self) -> None:
-        while True:
-            try:
-                await self._update_heartbeat()  # type: ignore[no-untyped-call]
-            except ConnectorException as error:
-                log.debug("no_sign_given", because=_reason(error))
 
 
 @dataclass(slots=True)

@@ -50,13 +50,19 @@ async def held(locks: AbstractContextManager[LockKeeper]) -> AsyncIterator[LockK
 
 @dataclass(slots=True)
 class Locks:
-    """`take` series one by one; `retake` all of them after the database was away; `release` at the end."""
+    """`take` series one by one; `retake` all of them after the database was away; `release` at the end.
+
+    A run that is cancelled ends while a thread of it may still be taking locks: `release` waits for the one that is
+    being taken, and afterwards none can be, or it would be held until the process ends.
+    """
 
     engine: Engine
     rows: list[SeriesRow] = field(default_factory=list)
     _session: Connection | None = None
     _backend: int = 0
     _ghost: int = 0
+    _is_over: bool = False
+    _mutex: "threading.RLock" = field(default_factory=threading.RLock)
 
     @classmethod
     @contextmanager
@@ -74,6 +80,12 @@ class Locks:
 
     def try_take(self, row: SeriesRow) -> LockHolder | None:
         """None: it is ours; else who has it."""
+        with self._mutex:
+            return self._try_take(row)
+
+    def _try_take(self, row: SeriesRow) -> LockHolder | None:
+        if self._is_over:
+            raise _over(row)
         holder = series_store.try_lock(self._open(), row.id)
         for _ in range(_GHOST_LOOKS):
             if holder is None or holder.backend_pid != self._ghost:
@@ -111,8 +123,10 @@ class Locks:
 
     def release(self) -> None:
         """Give all back. Where the database is away there is nothing left to give back."""
-        self.rows.clear()
-        self._drop()
+        with self._mutex:
+            self._is_over = True
+            self.rows.clear()
+            self._drop()
 
     def _open(self) -> Connection:
         if self._session is None:
@@ -195,22 +209,33 @@ class SharedLocks:
 
 
 class Share:
-    """A run's part of `SharedLocks`."""
+    """A run's part of `SharedLocks`; as there, none is taken any more once it was released."""
 
     def __init__(self, locks: SharedLocks) -> None:
         self._locks = locks
         self._rows: list[SeriesRow] = []
+        self._is_over = False
+        self._mutex = threading.Lock()
 
     def take(self, row: SeriesRow) -> None:
-        self._locks.take(row)
-        self._rows.append(row)
+        with self._mutex:
+            if self._is_over:
+                raise _over(row)
+            self._locks.take(row)
+            self._rows.append(row)
 
     def retake(self) -> None:
         self._locks.renew(self._rows)
 
     def release(self) -> None:
-        while self._rows:
-            self._locks.give_back(self._rows.pop())
+        with self._mutex:
+            self._is_over = True
+            while self._rows:
+                self._locks.give_back(self._rows.pop())
+
+
+def _over(row: SeriesRow) -> SeriesBusy:
+    return SeriesBusy(f"{row} is not locked any more: the run has ended.", hint="Nothing needs doing.")
 
 
 def _busy(row: SeriesRow, holder: LockHolder) -> SeriesBusy:

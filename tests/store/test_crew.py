@@ -132,6 +132,54 @@ async def test_a_job_that_is_worked_on_is_not_disowned_however_long_it_takes(eng
     assert (runs, states(engine)) == (1, {job_id: JobState.DONE})
 
 
+async def test_a_sign_of_life_that_fails_is_followed_by_others_though_every_place_is_taken(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(engine)
+    begun, may_end, signs = asyncio.Event(), asyncio.Event(), 0
+    sign = JobManager.update_heartbeat
+
+    async def handler(_job_id: int, _args: Mapping[str, Any]) -> None:
+        begun.set()
+        await may_end.wait()
+
+    async def once_lost(manager: JobManager, worker_id: int) -> None:
+        nonlocal signs
+        signs += 1
+        if signs == 1:
+            raise ConnectorException from ConnectionError("the connection was lost")
+        await sign(manager, worker_id)
+
+    monkeypatch.setattr(JobManager, "update_heartbeat", once_lost)
+    working = asyncio.create_task(work(engine, handler, until=may_end, heartbeat_seconds=0.2))
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    await asyncio.sleep(1.6)
+    with engine.begin() as connection:
+        assert jobs.rescue(connection, silent_seconds=0.8) == ()
+    may_end.set()
+    await working
+    assert signs > 2
+
+
+async def test_a_crew_whose_ear_has_died_ends(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would not hear of new jobs any more, nor of those that are cancelled."""
+    die = asyncio.Event()
+
+    async def handler(_job_id: int, _args: Mapping[str, Any]) -> None:
+        raise AssertionError("there is nothing to do")
+
+    async def listen(*_given: Any, **_named: Any) -> None:
+        await die.wait()
+        raise ConnectorException from ConnectionError("the connection was lost")
+
+    monkeypatch.setattr(JobManager, "listen_for_jobs", listen)
+    working = asyncio.create_task(work(engine, handler))
+    await asyncio.sleep(0.5)
+    assert not working.done()
+    die.set()
+    await asyncio.wait_for(working, SECONDS)
+
+
 async def test_a_crew_that_drains_gives_signs_of_life_until_its_last_job_has_ended(engine: Engine) -> None:
     (job_id,) = queued(engine)
     begun, may_end = asyncio.Event(), asyncio.Event()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from ingest.domain.bar_size import BarSize
 from ingest.errors import DatabaseUnreachable, SeriesBusy
@@ -122,3 +122,41 @@ async def test_locks_are_given_back_beside_the_loop() -> None:
     asyncio.get_running_loop().call_later(0.05, may_end.set)
     async with held(slow()):
         pass
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_a_lock_that_is_being_taken_when_its_run_is_cancelled_is_given_back(
+    engine: Engine, rows: list[SeriesRow], monkeypatch: pytest.MonkeyPatch, *, is_shared: bool
+) -> None:
+    """The thread goes on; nobody else would ever give it back, and the series would stand still."""
+    taking, may_take, taken = threading.Event(), threading.Event(), threading.Event()
+    try_lock = series.try_lock
+
+    def slow(connection: Connection, series_id: int) -> series.LockHolder | None:
+        taking.set()
+        assert may_take.wait(10.0)
+        return try_lock(connection, series_id)
+
+    def take(locks: LockKeeper) -> None:
+        try:
+            for row in rows:
+                locks.take(row)
+        finally:
+            taken.set()
+
+    async def run() -> None:
+        async with held(shared.share(engine) if is_shared else Locks.on(engine)) as locks:
+            await asyncio.to_thread(take, locks)
+
+    shared = SharedLocks(engine)
+    with monkeypatch.context() as patched:
+        patched.setattr(series, "try_lock", slow)
+        running = asyncio.create_task(run())
+        assert await asyncio.to_thread(taking.wait, 10.0)
+        running.cancel()
+        asyncio.get_running_loop().call_later(0.1, may_take.set)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert await asyncio.to_thread(taken.wait, 10.0)
+    assert all(is_free(engine, row) for row in rows)
+    shared.close()
