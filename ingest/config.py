@@ -96,7 +96,9 @@ class WorkerSettings(_Section):
     slice_seconds: float = Field(60.0, gt=0, description="a job gives way to others after so long")
     slots: int = Field(12, ge=1, le=64, description="jobs for larger bars worked on at a time")
     small_slots: int = Field(4, ge=1, le=16, description="jobs for bars of 30 s and less, which IB paces hardest")
-    heartbeat_seconds: float = Field(10.0, gt=0, description="after three without a sign a worker is taken for dead")
+    heartbeat_seconds: float = Field(
+        10.0, gt=0, description="after three without a sign a worker is taken for dead; the same for all at a database"
+    )
     rounds: int = Field(5, ge=1, le=20, description="how often a job asks again for what could not be had")
     first_wait_minutes: float = Field(15.0, gt=0, description="before the second round; doubled for each further one")
     keep_days: float = Field(14.0, gt=0, description="how long ended jobs stay listed")

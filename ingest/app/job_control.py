@@ -63,10 +63,11 @@ def cancel(engine: Engine, job_ids: Collection[int], *, wish: str = "", everythi
     """
     with engine.begin() as connection:
         chosen = _chosen(connection, job_ids, wish, OPEN_STATES, everything=everything)
-        stopped = set(jobs.cancel(connection, [job.id for job in chosen]))
         for job in chosen:
-            if job.id in stopped and job.kind is Kind.EXPAND and job.firing is not None:
-                _end_firing(connection, job)
+            if job.kind is Kind.EXPAND and not job.state.has_ended:
+                _end_firing(connection, job)  # waits for the fills that are just being queued; no more follow
+        chosen = _chosen(connection, job_ids, wish, OPEN_STATES, everything=everything)
+        stopped = set(jobs.cancel(connection, [job.id for job in chosen]))
         now = {job.id: job for job in _by_id(connection, stopped)}
     return Cancelled(
         tuple(job for job in chosen if job.id in stopped and now[job.id].state is not JobState.RUNNING),
@@ -153,7 +154,7 @@ def _by_id(connection: Connection, job_ids: Collection[int]) -> tuple[Job, ...]:
 
 def _end_firing(connection: Connection, job: Job) -> None:
     """A firing whose expansion is cancelled comes to nothing, and ends as such."""
-    firing = firings.by_id(connection, job.firing) if job.firing is not None else None
+    firing = firings.by_id(connection, job.firing, hold=True) if job.firing is not None else None
     if firing is not None and firing.expanded_at is None:
         reason = f"job {job.id}, which was to find its series, was cancelled"
         firings.mark_expanded(connection, firing.id, [{"symbol": firing.wish, "kind": "Cancelled", "reason": reason}])

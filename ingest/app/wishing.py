@@ -5,7 +5,7 @@ An instrument that IB does not know, or finds ambiguous, does not stop the other
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Engine
 
@@ -19,14 +19,14 @@ from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.bar_size import BarSize
 from ingest.domain.chain import Product
-from ingest.domain.instrument import Instrument
+from ingest.domain.instrument import Instrument, InstrumentQuery
 from ingest.domain.series import Origin, Series
 from ingest.domain.what import WhatToShow
 from ingest.errors import AmbiguousInstrument, IngestError, RequestError, UnknownInstrument, UsageError
 from ingest.export import Selection
 from ingest.gateway.client import Gateway
 from ingest.plan.wish import comparable
-from ingest.store import universes
+from ingest.store import universes, wishes
 from ingest.store.reading import NamedSeries
 from ingest.wishes import Job
 from ingest.worker.lines import Order
@@ -49,10 +49,13 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class JobOrders:
-    """What a job comes to today."""
+    """What a job comes to today. `doubtful` are those of `unmet` that another lookup may find; `unresolved` is what all
+    symbols of `unmet` were asked for by."""
 
     orders: tuple[Order, ...]
     unmet: tuple[Unmet, ...] = ()
+    doubtful: tuple[Unmet, ...] = ()
+    unresolved: tuple[tuple[Unmet, InstrumentQuery], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ async def job_orders(gateway: Gateway, engine: Engine, job: Job, clock: Clock) -
     Raises UsageError when the job names a universe that is not in the database; GatewayLost and DatabaseError.
     """
     found: list[tuple[str, Instrument]] = []
-    unmet: list[Unmet] = []
+    unresolved: list[tuple[Unmet, InstrumentQuery]] = []
+    doubtful: list[Unmet] = []
     everything = await asyncio.to_thread(asked_of, engine, job.universe, gateway.origin)
     known = await asyncio.to_thread(known_instruments, engine, [each.query for each in everything], gateway.origin)
     for asked in everything:
@@ -82,14 +86,43 @@ async def job_orders(gateway: Gateway, engine: Engine, job: Job, clock: Clock) -
         try:
             those = await resolve_asked(gateway, engine, asked, clock)
         except (UnknownInstrument, AmbiguousInstrument, RequestError) as error:
-            unmet.append(Unmet.because(asked.symbol, error))
+            unresolved.append((Unmet.because(asked.symbol, error), asked.query))
+            if isinstance(error, RequestError) and not getattr(error, "permanent", False):
+                doubtful.append(unresolved[-1][0])
             continue
         found += [(asked.symbol, one) for one in those]
         if asked.query.front:
             late = await asyncio.to_thread(_left_behind, engine, job, Product.of(those[0]), gateway.origin, clock)
             found += [(asked.symbol, one) for one in late]
     made = _ordered(job, found, clock)
-    return JobOrders(made.orders, (*unmet, *made.unmet))
+    return JobOrders(made.orders, (*(each for each, _ in unresolved), *made.unmet), tuple(doubtful), tuple(unresolved))
+
+
+def as_last_known(engine: Engine, job: Job, made: JobOrders, origin: Origin, clock: Clock) -> JobOrders:
+    """With orders for the series to which the symbols that were not found came the last time: to ask in vain is not to
+    learn that there is nothing. Such symbols are doubtful, whatever IB says of them today."""
+    if not made.unresolved:
+        return made
+    with engine.connect() as connection:
+        before = [row.series.instrument for row in wishes.series_of(connection, job.name) if row.origin is origin]
+    found: dict[Instrument, str] = {}
+    doubtful = dict.fromkeys(made.doubtful)
+    for unmet, query in made.unresolved:
+        meant = {one: unmet.symbol for one in before if _may_mean(query, one)}
+        found |= meant
+        if meant:
+            doubtful[unmet] = None
+    known = {order.series for order in made.orders}
+    more = _ordered(job, [(symbol, one) for one, symbol in found.items()], clock).orders
+    orders = (*made.orders, *(order for order in more if order.series not in known))
+    return replace(made, orders=orders, doubtful=tuple(doubtful))
+
+
+def _may_mean(query: InstrumentQuery, one: Instrument) -> bool:
+    if query.con_id:
+        return query.con_id == one.con_id
+    named = query.symbol == one.symbol if query.symbol else query.local_symbol == one.local_symbol
+    return named and query.sec_type == one.sec_type
 
 
 async def resolve_asked(gateway: Gateway, engine: Engine, asked: Asked, clock: Clock) -> tuple[Instrument, ...]:

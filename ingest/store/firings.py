@@ -45,8 +45,10 @@ def fire(connection: Connection, wish: str, due_at: datetime, cause: Cause, docu
     return made
 
 
-def by_id(connection: Connection, firing_id: int) -> Firing | None:
-    found = connection.execute(_listed().where(table.c.id == firing_id)).one_or_none()
+def by_id(connection: Connection, firing_id: int, *, hold: bool = False) -> Firing | None:
+    """`hold` keeps others from changing it until the transaction ends, and waits for those who just do."""
+    query = _listed().where(table.c.id == firing_id)
+    found = connection.execute(query.with_for_update() if hold else query).one_or_none()
     return None if found is None else _firing(found)
 
 
@@ -65,7 +67,8 @@ def mark_expanded(connection: Connection, firing_id: int, unmet: Sequence[Mappin
 
 
 def claim_ended(connection: Connection) -> tuple[Firing, ...]:
-    """End every firing that is expanded and has no fill waiting or running. Exactly one caller gets each.
+    """End every firing that has no fill waiting or running and is expanded, or that nobody will expand any more: its
+    expansion failed without leaving word. Exactly one caller gets each.
 
     Ask after the commit that ended a fill: of two fills that end at once, neither transaction sees the other's end.
     """

@@ -126,8 +126,11 @@ def test_neither_other_kinds_of_job_nor_other_firings_keep_one_from_ending(engin
 
 def test_a_firing_that_is_not_expanded_has_not_ended(engine: Engine) -> None:
     with engine.begin() as connection:
-        fired(connection)
+        expansion = queued(connection, fired(connection), task="expand")
     assert claimed(engine) == []
+    with engine.begin() as connection:
+        ended(connection, expansion)
+    assert len(claimed(engine)) == 1, "nobody will expand it any more"
 
 
 def test_many_that_claim_at_once_share_the_ended_out(engine: Engine) -> None:
@@ -150,6 +153,7 @@ def test_many_that_claim_at_once_share_the_ended_out(engine: Engine) -> None:
 def test_what_came_of_a_firing_is_kept(engine: Engine) -> None:
     with engine.begin() as connection:
         failed, done = fired(connection), fired(connection, due=LATER)
+        queued(connection, failed, task="expand")
         firings.mark_expanded(connection, done, [])
         (claim,) = firings.claim_ended(connection)
     with engine.begin() as connection:

@@ -266,7 +266,7 @@ class Post:
                 self.gate.share_open(await asyncio.to_thread(self._keep_row))
             except DatabaseError as error:
                 log.debug("post_unseen", because=error.message)
-            await self._rest(_LOOK_SECONDS * 2)
+            await self.clock.sleep(_LOOK_SECONDS * 2 * self._scale)  # also while it drains, until it is cancelled
 
     def _keep_row(self) -> int:
         """Gives how many processes are at work on the login, this one included."""

@@ -3,17 +3,17 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from ingest.app.queueing import fills_of
+from ingest.app.serving.expanding import FIRST_WAIT, LOOKUPS, Expansion
 from ingest.app.serving.station import Manned
 from ingest.app.serving.telling import Teller
-from ingest.app.wishing import JobOrders, job_orders
+from ingest.app.wishing import Unmet
 from ingest.clock import Clock, wall_time
 from ingest.config import Settings
 from ingest.domain.conclusion import FailedJob
@@ -29,12 +29,10 @@ from ingest.errors import (
     UsageError,
 )
 from ingest.queue.tasks import Handler, Handlers, JobFailed, Later
-from ingest.store import firings, job_listing, jobs, wishes
+from ingest.store import job_listing, jobs
 from ingest.store import series as series_store
-from ingest.store.firings import Firing
 from ingest.store.series import SeriesRow
-from ingest.wishes import Job, job_of
-from ingest.worker.lines import Order, Shape
+from ingest.worker.lines import Shape
 from ingest.worker.rounds import Done, GivenUp, NextRound, NextSlice, RoundPolicy, after_slice
 from ingest.worker.slices import SliceResult
 
@@ -48,8 +46,8 @@ _TURN_SECONDS = 1.0
 #: Slices are of different length, so that they do not all end at the same moment: some place is free soon.
 _SHORTEST_SLICE = 0.5
 _chance = random.SystemRandom()
-#: How many series of a firing are queued in one transaction.
-_SERIES_AT_A_TIME = 50
+#: So many symbols are named in a job's note.
+_TOLD = 5
 
 
 @dataclass(slots=True)
@@ -121,26 +119,39 @@ class Tasks:
 
     async def expand(self, job_id: int, args: Mapping[str, Any]) -> None:
         """A firing → one fill for each of its series that is not complete."""
-        firing = await asyncio.to_thread(self._firing, args["firing"])
-        if firing is None or firing.expanded_at is not None:
+        expansion = Expansion(self.engine, self.clock, self.manned)
+        firing = await asyncio.to_thread(expansion.firing, args["firing"])
+        if firing is None:
             log.info("firing_expanded_before", firing=args["firing"])
             return
+        progress = await asyncio.to_thread(self._progress, job_id)
         try:
-            job = job_of(firing.document)
-            made = await job_orders(self.manned.gateway, self.engine, job, self.clock)
-            count = await asyncio.to_thread(self._queue, firing, job, made)
+            made = await expansion.resolve(firing)
+            doubtful = made.doubtful if progress.rounds + 1 < LOOKUPS else ()
+            count = await asyncio.to_thread(expansion.queue, firing, made, is_final=not doubtful)
         except (DatabaseUnreachable, DatabaseFull):
             raise
         except GatewayError as error:
             log.warning("expansion_waits", because=error.message)
             raise Later(self._wall(_GONE), await self._lane(args)) from None
         except Exception as error:
-            await asyncio.to_thread(self._refuse, firing, error)
+            await asyncio.to_thread(expansion.refuse, firing, error)
             if not isinstance(error, UsageError | RequestError):
                 raise
             await self._note(job_id, JobProgress(self.name, note=str(error)))
             raise JobFailed(str(error)) from error
+        if doubtful:
+            raise await self._look_up_again(job_id, args, progress, doubtful)
         log.info("firing_expanded", due=str(firing.due_at), jobs=count, unmet=len(made.unmet))
+
+    async def _look_up_again(
+        self, job_id: int, args: Mapping[str, Any], progress: JobProgress, doubtful: Sequence[Unmet]
+    ) -> Later:
+        note = f"To be looked up again: {'; '.join(f'{each.symbol}: {each.reason}' for each in doubtful[:_TOLD])}"
+        after = FIRST_WAIT * 2**progress.rounds
+        log.warning("symbols_looked_up_again", after=str(after), symbols=[each.symbol for each in doubtful])
+        await self._note(job_id, replace(progress, gateway=self.name, rounds=progress.rounds + 1, note=note))
+        return Later(self._wall(after), await self._lane(args))
 
     async def conclude(self, job_id: int, args: Mapping[str, Any]) -> None:
         """Export, say how the firing ended, and tell who wants to know.
@@ -258,58 +269,6 @@ class Tasks:
         with self.engine.connect() as connection:
             theirs = job_listing.database_now(connection)
         self._ahead = theirs - wall_time(self.clock.now(), self.clock, self.settings.clock.scale)
-
-    # -- a firing
-
-    def _firing(self, firing_id: int) -> Firing | None:
-        with self.engine.connect() as connection:
-            return firings.by_id(connection, firing_id)
-
-    def _queue(self, firing: Firing, job: Job, made: JobOrders) -> int:
-        """Some series at a time, so that work begins with the first; one that dies in the middle is repeated.
-
-        It ends early where the firing is not to be expanded any more: this job was cancelled, or another has done it.
-        """
-        count = 0
-        for at in range(0, len(made.orders), _SERIES_AT_A_TIME):
-            count += self._queue_part(firing, job, made.orders[at : at + _SERIES_AT_A_TIME])
-        with self.engine.begin() as connection:
-            if _is_open(connection, firing):
-                origin = self.manned.gateway.origin
-                rows = [series_store.find(connection, order.series, origin) for order in made.orders]
-                wishes.put_series(connection, firing.wish, [row.id for row in rows if row is not None])
-                firings.mark_expanded(connection, firing.id, [asdict(each) for each in made.unmet])
-        return count
-
-    def _queue_part(self, firing: Firing, job: Job, orders: Sequence[Order]) -> int:
-        with self.engine.begin() as connection:
-            if not _is_open(connection, firing):
-                return 0
-            fills = fills_of(
-                connection,
-                orders,
-                self.manned.gateway.origin,
-                wish=firing.wish,
-                firing=firing.id,
-                priority=job.priority,
-                now=self.clock.now(),
-                spans=self.manned.learner.spans,
-            )
-            jobs.queue_fills(connection, fills)
-        return len(fills)
-
-    def _refuse(self, firing: Firing, error: Exception) -> None:
-        """A wish that cannot be read as a whole: its conclusion says so, to which a firing comes only when expanded."""
-        reason = str(error) if isinstance(error, IngestError) else f"a defect of this program: {error!r}"
-        unmet = {"symbol": firing.wish, "kind": type(error).__name__, "reason": reason}
-        with self.engine.begin() as connection:
-            firings.mark_expanded(connection, firing.id, [unmet])
-
-
-def _is_open(connection: Connection, firing: Firing) -> bool:
-    """Whether nobody has expanded it yet, or called that off."""
-    found = firings.by_id(connection, firing.id)
-    return found is not None and found.expanded_at is None
 
 
 def log_context(**facts: Any) -> Any:

@@ -1,14 +1,15 @@
--- End the firings that have been expanded and have no fill waiting or running; exactly one caller gets each.
+-- End the firings that have no fill waiting or running and have been expanded, or that nobody will expand any more (a firing
+-- and the job for it are put in together); exactly one caller gets each.
 -- The lock makes the choice: who comes second skips the row, and then finds it ended.
 WITH ready AS (
     SELECT f.id
     FROM ingest.firings AS f
     WHERE f.ended_at IS NULL
-      AND f.expanded_at IS NOT NULL
       AND NOT EXISTS (
           SELECT
           FROM ingest_queue.procrastinate_jobs AS j
-          WHERE j.args ->> 'firing' = CAST(f.id AS text) AND j.status IN ('todo', 'doing') AND j.task_name = 'fill'
+          WHERE j.args ->> 'firing' = CAST(f.id AS text) AND j.status IN ('todo', 'doing')
+            AND (j.task_name = 'fill' OR (j.task_name = 'expand' AND f.expanded_at IS NULL))
       )
     FOR UPDATE OF f SKIP LOCKED
 )
