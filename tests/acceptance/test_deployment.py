@@ -54,7 +54,7 @@ def is_setting(variable: str) -> bool:
 def test_compose_holds_no_secret(services: dict[str, Any]) -> None:
     secrets = []
     for service in services.values():
-        for name, value in service["environment"].items():
+        for name, value in service.get("environment", {}).items():
             if re.search("PASS|SECRET|TOKEN|URLS|USERID", name):
                 secrets.append(name)
                 assert re.fullmatch(r"\$\{\w+:(-|\?set it in \.env)\}", value), f"{name} has to come from outside"
@@ -62,6 +62,16 @@ def test_compose_holds_no_secret(services: dict[str, Any]) -> None:
         assert url is None or make_url(url).password is None
     assert {"TWS_PASSWORD", "POSTGRES_PASSWORD", "PGPASSWORD", "INGEST_NOTIFY_URLS"} <= set(secrets)
     assert ".env" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+
+
+def test_what_was_set_on_the_gateways_screen_outlives_its_container(services: dict[str, Any]) -> None:
+    """Else what IB says comes in another language after each update, and is believed no more."""
+    gateway, owner = services["gateway"], services["gateway-settings"]
+    (mounted,) = gateway["volumes"]
+    volume, _, path = mounted.partition(":")
+    assert path == gateway["environment"]["TWS_SETTINGS_PATH"]
+    assert owner["volumes"] == [f"{volume}:{owner['entrypoint'][-1]}"]
+    assert gateway["depends_on"] == {"gateway-settings": {"condition": "service_completed_successfully"}}
 
 
 def test_compose_publishes_nothing_beyond_this_machine(services: dict[str, Any]) -> None:
