@@ -30,7 +30,9 @@ class GatewaySettings(_Section):
 
     host: str = "127.0.0.1"
     port: int = Field(4001, ge=1, le=65_535)
-    client_id: int = Field(71, ge=1, le=2_147_483_647)
+    client_id: int = Field(
+        71, ge=1, le=2_147_483_600, description="where it is in use, one of the eight above it is taken"
+    )
     login: str = Field("default", min_length=1, description="the IB username's nickname; owner of the pacing budget")
     max_server_version: int = Field(200, ge=163, le=225, description="200 speaks text, 213 and up protobuf")
     connect_seconds: float = Field(10.0, gt=0)

@@ -43,16 +43,19 @@ def table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
 def configure_logs(*, verbose: bool, running: bool = False, serving: bool = False, as_json: bool = False) -> None:
     """Logs on stderr: errors; while a run goes on also what it waits for; a service's jobs; with `--verbose` all.
 
+    What a gateway does otherwise than it was asked, such as another client id, every command tells.
     `as_json`: on stdout, a JSON document a line.
     """
-    levels = ((verbose, logging.DEBUG), (serving, logging.INFO), (running, logging.WARNING), (True, logging.ERROR))
+    levels = ((verbose, logging.DEBUG), (serving, logging.INFO), (True, logging.WARNING))
     level = next(level for applies, level in levels if applies)
+    is_brief = not (verbose or serving or running)
     plain = structlog.dev.plain_traceback  # the other one prints every variable, thousands of lines
     lines: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
     json_lines: Any = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     logging.captureWarnings(capture=True)  # Python's, of libraries: nobody who runs this can act on them
     structlog.configure(
         processors=[
+            *([_of_gateways] if is_brief else []),
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -62,6 +65,13 @@ def configure_logs(*, verbose: bool, running: bool = False, serving: bool = Fals
         logger_factory=lambda *_: structlog.PrintLogger(sys.stdout if as_json else sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _of_gateways(_: Any, level: str, event: Any) -> Any:
+    """Of warnings only those about the gateway itself."""
+    if level == "warning" and not str(event["event"]).startswith("gateway."):
+        raise structlog.DropEvent
+    return event
 
 
 def span(value: timedelta | None) -> str:

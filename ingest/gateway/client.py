@@ -43,8 +43,8 @@ _log = structlog.get_logger()
 _chance = random.SystemRandom()
 _LONGEST_PAUSE_SECONDS = 60.0
 _CLIENT_ID_IN_USE = 326
+_OTHER_CLIENT_IDS = 8  # above the configured one; a gateway serves 32 clients
 _STALE_SESSION_PAUSES = (2.0, 5.0, 10.0)  # seconds until a session that died lets go of its client id
-_OTHER_CLIENT_IDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Gateway:
         """`pacer` is the login's gate. `on_notice` hears what IB says about no request in particular; `on_record` hears
         of every historical request when it leaves and when it ends (to log it before a crash can lose it)."""
         self.address = address
+        self._own_id = address.client_id
         self._clock = clock
         self._pacer = pacer
         self._deadlines = deadlines or Deadlines()
@@ -93,7 +94,7 @@ class Gateway:
     async def connect(self) -> None:
         """Open a session, unless one is open. Raises GatewayUnreachable or GatewayRefused, one clear line each.
 
-        Where the client id stays in use, one of the next ids is taken, which `address` then tells.
+        Where the client id is in use, one of the next ids is taken, which `address` then tells.
         """
         async with self._connecting:
             if self.is_open:
@@ -248,32 +249,44 @@ class Gateway:
             ) from None
 
     async def _open_with_some_id(self) -> Session:
-        """A session. A client id in use may be held by a session that died; if it stays in use, another is taken."""
-        first, refusal = self.address, None
-        pauses, others = iter(_STALE_SESSION_PAUSES), iter(range(1, _OTHER_CLIENT_IDS + 1))
-        while True:
+        """A session, with the first client id that is free: the present one, or another of the range, at once.
+
+        Where none is, some may be held by sessions that have just died: the whole range is tried again after a while.
+        """
+        for pause in (*_STALE_SESSION_PAUSES, None):
             try:
-                return await Session.open(
-                    self.address,
-                    self._clock,
-                    self._deadlines,
-                    on_notice=self._on_notice,
-                    on_violation=self._pacer.violated,
-                )
+                return await self._open_with_first_free_id()
             except GatewayRefused as error:
-                refusal = refusal or error
-                if error.code != _CLIENT_ID_IN_USE:
-                    self.address = first
+                if error.code != _CLIENT_ID_IN_USE or pause is None:
                     raise
-                if (pause := next(pauses, None)) is not None:
-                    _log.warning("gateway.client_id_in_use", client_id=first.client_id, retry_in_seconds=pause)
-                    await self._clock.sleep(pause)
-                elif (step := next(others, None)) is not None:
-                    self.address = replace(first, client_id=first.client_id + step)
-                    _log.warning("gateway.other_client_id", instead_of=first.client_id, trying=self.address.client_id)
-                else:
-                    self.address = first
-                    raise refusal from None
+            _log.warning("gateway.no_client_id_free", client_id=self._own_id, retry_in_seconds=pause)
+            await self._clock.sleep(pause)
+        raise AssertionError("the last refusal is raised")
+
+    async def _open_with_first_free_id(self) -> Session:
+        """Raises GatewayRefused of the present id where all are in use."""
+        present, refusal = self.address, None
+        others = range(self._own_id, self._own_id + _OTHER_CLIENT_IDS + 1)
+        for number in dict.fromkeys((present.client_id, *others)):
+            address = replace(present, client_id=number)
+            try:
+                session = await self._open(address)
+            except GatewayRefused as error:
+                if error.code != _CLIENT_ID_IN_USE:
+                    raise
+                refusal = refusal or error
+            else:
+                self.address = address
+                if refusal is not None:
+                    why = f"client id {present.client_id} is in use, {number} is taken instead"
+                    _log.warning("gateway.other_client_id", why=why)
+                return session
+        assert refusal is not None
+        raise refusal
+
+    async def _open(self, address: GatewayAddress) -> Session:
+        told, violated = self._on_notice, self._pacer.violated
+        return await Session.open(address, self._clock, self._deadlines, on_notice=told, on_violation=violated)
 
     async def _reconnect(self) -> None:
         """Open a session again; all who wait share one search and its outcome."""

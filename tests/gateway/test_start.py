@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 
 import pytest
 from ibapi.contract import Contract
 from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
+from structlog.testing import capture_logs
 
 from ingest.clock import SystemClock
 from ingest.domain.series import Origin
@@ -20,7 +22,7 @@ from ingest.gateway.gate import PacedGate
 from ingest.gateway.pacing import Pacer
 from tests.gateway.captures import exchange
 from tests.gateway.conftest import REQUEST, SHORT, Heard, gateway_at
-from tests.gateway.scripted import ACCOUNTS, NEXT_ID, Peer, bars, bars_end, error, framed, scripted, text
+from tests.gateway.scripted import ACCOUNTS, NEXT_ID, Peer, Script, bars, bars_end, error, framed, scripted, text
 
 PROTOBUF_START = exchange("ibkr_go_sv225_contract_not_found.txt", "server")[:2]
 
@@ -148,35 +150,64 @@ async def test_another_service_is_named(answer: bytes, name: str) -> None:
         assert f"answers like {name}" in str(await refused(port, GatewayUnreachable))
 
 
-async def test_a_client_id_in_use_is_tried_again_and_then_another_and_refused_where_none_is_free() -> None:
-    tried: list[str] = []
+def busy(tried: list[str] | None = None) -> Script:
+    """A start that is refused because the client id is in use."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
-        tried.append((await peer.frame())[2])
+        number = (await peer.frame())[2]
+        if tried is not None:
+            tried.append(number)
         await peer.send(error(-1, 326, "Unable to connect as the client id is already in use."))
 
-    async with scripted(*[script] * 12) as port:
+    return script
+
+
+async def free(peer: Peer) -> None:
+    await peer.start()
+    await peer.closed()
+
+
+async def test_where_no_client_id_of_the_range_is_free_all_are_tried_again_for_a_while_and_then_refused() -> None:
+    tried: list[str] = []
+    async with scripted(*[busy(tried)] * 40) as port:
         found = await refused(port, GatewayRefused)
         assert isinstance(found, GatewayRefused)
         assert found.code == 326
         assert "client id 7" in str(found)
-    assert tried == ["7"] * 4 + [str(number) for number in range(8, 16)]
+    assert tried == [str(number) for number in range(7, 16)] * 4
 
 
-async def test_the_client_id_that_was_taken_instead_is_told_and_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    async def busy(peer: Peer) -> None:
-        await peer.welcome()
-        await peer.frame()
-        await peer.send(error(-1, 326, "Unable to connect as the client id is already in use."))
+async def test_a_client_id_in_use_gives_way_to_the_next_at_once_in_one_line() -> None:
+    began = time.monotonic()
+    with capture_logs() as told:
+        await _with_the_third_id()
+    assert time.monotonic() - began < 1
+    (said,) = [each for each in told if each["log_level"] == "warning"]
+    assert said["why"] == "client id 7 is in use, 9 is taken instead"
 
-    async def free(peer: Peer) -> None:
-        await peer.start()
-        await peer.closed()
 
-    async with scripted(*[busy] * 5, free) as port, gateway_at(port) as gateway:
+async def _with_the_third_id() -> None:
+    async with scripted(busy(), busy(), free) as port, gateway_at(port, scale=1.0) as gateway:
         assert (gateway.address.client_id, gateway.login.client_id) == (9, 9)
-    assert "gateway.other_client_id" in capsys.readouterr().out
+
+
+async def test_ids_do_not_wander_off_when_sessions_are_lost_again_and_again() -> None:
+    """Each new session begins with the id of the last, and stays in the range above the configured one."""
+    seen: list[int] = []
+
+    async def short(peer: Peer) -> None:
+        await peer.start()
+
+    async with scripted(busy(), short, busy(), short, busy(), short) as port:
+        gateway = gateway_at(port)
+        for _ in range(3):
+            await gateway.connect()
+            seen.append(gateway.address.client_id)
+            await asyncio.sleep(0.05)
+            assert not gateway.is_open
+        await gateway.close()
+    assert seen == [8, 7, 8]
 
 
 @pytest.mark.parametrize(
@@ -313,12 +344,7 @@ async def test_a_lost_gateway_is_found_again_by_waiting_and_ids_go_on() -> None:
         ids.append(int((await peer.frame())[1]))
         await peer.send(bars(ids[-1], 1704888000), bars_end(ids[-1]))
 
-    async def busy(peer: Peer) -> None:
-        await peer.welcome()
-        await peer.frame()
-        await peer.send(error(-1, 326, "Unable to connect as the client id is already in use."))
-
-    async with scripted(answer, busy, busy, answer) as port:
+    async with scripted(answer, busy(), busy(), answer) as port:
         gateway = gateway_at(port)
         with pytest.raises(GatewayLost, match="Connect first"):
             await gateway.wait_until_ready()
