@@ -4,7 +4,6 @@
 them is relative. Without it such an edge passes here and is refused when the job runs.
 """
 
-import csv
 import re
 import tomllib
 from collections.abc import Iterable
@@ -115,7 +114,10 @@ class _Reading:
         """The file as a list of symbols."""
         try:
             written = symbols_in(self.path)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except JobError as error:
+            self.problems += error.problems
+            return None
+        except (OSError, UnicodeDecodeError) as error:
             self.add((), f"cannot be read: {_why(error)}")
             return None
         if not written:
@@ -232,7 +234,10 @@ class _Reading:
         key: KeyPath = ("universe", "file" if file else "symbols")
         try:
             found = symbols_in(file) if file else self._inline(section.symbols or [])
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except JobError as error:
+            self.problems += error.problems
+            return None
+        except (OSError, UnicodeDecodeError) as error:
             self.add(key, f"{file} cannot be read: {_why(error)}")
             return None
         if not found:

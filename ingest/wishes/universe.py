@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ingest.domain.instrument import InstrumentQuery
 from ingest.wishes.job import Universe
-from ingest.wishes.problems import Problem
+from ingest.wishes.problems import JobError, Problem
 
-_HEADINGS = ("symbol", "instrument")
+_HEADINGS = ("symbol", "instrument", "ticker")
 _LONGEST_NAME = 64
 
 
@@ -29,15 +29,29 @@ class Written:
 def symbols_in(file: Path) -> list[Written]:
     """One instrument a line; blank lines, lines that begin with # and a heading are skipped.
 
-    Raises OSError, UnicodeDecodeError or csv.Error when the file cannot be read.
+    Raises OSError or UnicodeDecodeError when the file cannot be read, and JobError when it is no CSV: a quote that is
+    never closed would take all that follows for the rest of one cell.
     """
+    cells: list[tuple[str, int]] = []
+    last = 0
     with file.open(encoding="utf-8-sig", newline="") as opened:
-        rows = csv.reader(opened)
-        cells = [(row[0].strip() if row else "", rows.line_num) for row in rows]
+        rows = csv.reader((_without_comment(line) for line in opened), strict=True)
+        try:
+            for row in rows:
+                cells.append((row[0].strip() if row else "", rows.line_num))
+                last = rows.line_num
+        except csv.Error as error:
+            said = f'is no row of a CSV: {error}; look for a quote (") without its partner'
+            raise JobError([Problem(file, last + 1, "row", said)]) from None
     named = [(text, line) for text, line in cells if text and not text.startswith("#")]
     if named and named[0][0].lower() in _HEADINGS:
         named = named[1:]
     return [Written(text, file, line) for text, line in named]
+
+
+def _without_comment(line: str) -> str:
+    """A blank line in its place: quotes in a comment mean nothing, and lines go on being counted."""
+    return "\n" if line.lstrip().startswith("#") else line
 
 
 def checked_name(value: str) -> str:

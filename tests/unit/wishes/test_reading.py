@@ -93,6 +93,17 @@ def test_a_universe_may_be_the_first_column_of_a_file(tmp_path: Path) -> None:
     assert job.universe == Universe(("AAPL", "BRK B"), exchange="SMART", file=tmp_path / "us.csv")
 
 
+@pytest.mark.parametrize("heading", ["symbol", "Instrument", "Ticker", "TICKER,name"])
+def test_a_heading_is_no_instrument(tmp_path: Path, heading: str) -> None:
+    listed = write(tmp_path, f"{heading}\nAAPL\nTICK\n", "us.csv")
+    assert read_universe(listed, Universe(())).symbols == ("AAPL", "TICK")
+
+
+def test_quotes_in_a_comment_mean_nothing(tmp_path: Path) -> None:
+    listed = write(tmp_path, '# the,"large ones\nAAPL,"Apple, Inc. ""A"""\n  #,"\nMSFT\n', "us.csv")
+    assert read_universe(listed, Universe(())).symbols == ("AAPL", "MSFT")
+
+
 def test_a_universe_may_be_kept_in_the_database(tmp_path: Path) -> None:
     job = read_job(write(tmp_path, right_but(SYMBOLS, 'name = "us-large"')))
     assert job.universe == Universe((), name="us-large")
@@ -123,6 +134,16 @@ def test_a_universe_is_read_from_a_job_or_a_table_by_itself_or_a_list(tmp_path: 
         ("u.toml", "[want]\nsince = 7", "1: file: the table [universe] is missing"),
         ("u.toml", '[universe]\nsymbols = ["AAPL",\n"aapl"]', "3: universe.symbols: 'aapl' is listed twice"),
         ("u.csv", "# none\n", "1: file: names no instrument"),
+        (
+            "u.csv",
+            'symbol,name\nAAPL,"Apple\nMSFT,Microsoft\nIBM,IBM\n',
+            "2: row: is no row of a CSV: unexpected end of",
+        ),
+        (
+            "u.csv",
+            'KO,"Coca\r\nCola"\r\nAAPL,"App"le"\r\n',
+            "3: row: is no row of a CSV: ',' expected after '\"'; look",
+        ),
         ("u.csv", "AAPL\n../x\n", "2: symbol: '../X' cannot be a symbol"),
         ("u.csv", "AAPL@SMART\nKO\nAAPL\n", "3: symbol: 'AAPL' is listed twice, first in line 1"),
     ],
@@ -145,6 +166,14 @@ def test_a_fault_in_the_universes_file_is_reported_there(tmp_path: Path) -> None
     found = [str(each) for each in check_jobs([path])[1]]
     assert found[0].startswith(f"{tmp_path / 'us.csv'}:3: symbol: '../X' cannot be a symbol")
     assert found[1:] == [f"{tmp_path / 'us.csv'}:4: symbol: 'AAPL' is listed twice, first in line 2"]
+
+
+def test_a_quote_that_is_never_closed_hides_no_instrument_of_a_job(tmp_path: Path) -> None:
+    listed = write(tmp_path, 'symbol,name\nAAPL,"Apple\nMSFT,Microsoft\nIBM,IBM\n', "us.csv")
+    jobs, problems = check_jobs([write(tmp_path, right_but(SYMBOLS, 'file = "us.csv"'))])
+    assert jobs == []
+    (said,) = map(str, problems)
+    assert said.startswith(f"{listed}:2: row: is no row of a CSV: unexpected end of data")
 
 
 @pytest.mark.parametrize(
