@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from ingest.errors import DatabaseError, DatabaseUnreachable, SchemaMismatch, SettingsError
+from ingest.errors import DatabaseError, DatabaseFull, DatabaseUnreachable, SchemaMismatch, SettingsError
 from ingest.store.engine import parse_url
 from ingest.store.failure import redacted, translate
 
@@ -43,7 +43,7 @@ def test_of_several_attempts_the_last_reason_is_told() -> None:
         (psycopg.errors.UndefinedTable("no bars"), SchemaMismatch, "ingest init"),
         (psycopg.errors.AdminShutdown("shutting down"), DatabaseUnreachable, "Try again"),
         (psycopg.errors.DeadlockDetected("deadlock"), DatabaseUnreachable, "Try again"),
-        (psycopg.errors.DiskFull("no space left on device"), DatabaseError, "Free some space"),
+        (psycopg.errors.DiskFull("no space left on device"), DatabaseFull, "Free some space"),
         (psycopg.errors.NumericValueOutOfRange("too large"), DatabaseError, ""),
     ],
 )
