@@ -2,12 +2,15 @@
 
 Two questions that must not be mixed: `behind` compares with this moment, so that a night that did not run shows;
 `complete` with the wish's last occurrence, so that it does not fall to nothing with every bar that closes in between.
+A wish that cannot be judged is named with its reason, and costs the others nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -16,6 +19,7 @@ from ingest.domain.calendar import SessionCalendar
 from ingest.domain.freshness import Freshness
 from ingest.domain.series import Series
 from ingest.domain.window import Window, Windows, between, intersect
+from ingest.errors import DatabaseError, IngestError, UsageError
 from ingest.plan.reach import due_part
 from ingest.plan.wish import window_of
 from ingest.store import firings, wishes
@@ -26,14 +30,22 @@ from ingest.wishes import Job, job_of
 
 __all__ = ["Freshness", "due_of", "freshness"]
 
+_T = TypeVar("_T")
 _Spans = dict[tuple[str, Window, bool], timedelta]
 
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
+    """A wish that could be read: its series, and what of each could be here by now."""
+
     job: Job
     rows: tuple[SeriesRow, ...]
+    asked: tuple[tuple[SeriesRow, Window], ...]
     last_due: datetime | None
+
+    @property
+    def name(self) -> str:
+        return self.job.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +59,28 @@ class _Reach:
 
 
 def freshness(engine: Engine, now: datetime) -> tuple[Freshness, ...]:
-    """Every wish that is not removed, by name. A few queries for each wish, one for all ledgers."""
+    """Every wish that is not removed, by name. A few queries for each, one for all ledgers. Raises DatabaseError."""
     with engine.connect() as connection:
-        found = [_read(connection, wish) for wish in wishes.listing(connection) if wish.removed_at is None]
-        asked = [(wish, row, due) for wish in found for row in wish.rows for due in due_of(row.series, wish.job, now)]
+        kept = [wish for wish in wishes.listing(connection) if wish.removed_at is None]
+        read = [_tried(wish.name, partial(_read, connection, wish, now)) for wish in kept]
+        found = [wish for wish in read if isinstance(wish, _Wish)]
+        asked = [(wish, row, due) for wish in found for row, due in wish.asked]
         known = tails(connection, [(row.id, due) for _, row, due in asked])
     spans: _Spans = {}
-    reaches: dict[str, list[_Reach]] = defaultdict(list)
-    for (wish, row, due), tail in zip(asked, known, strict=True):
-        reaches[wish.job.name].append(_reach(wish, row, due, tail, spans))
-    return tuple(_summed(wish, reaches[wish.job.name]) for wish in found)
+    held: dict[str, list[Tail]] = defaultdict(list)
+    for (wish, _, _), tail in zip(asked, known, strict=True):
+        held[wish.name].append(tail)
+    return tuple(
+        _tried(wish.name, partial(_judged, wish, held[wish.name], spans)) if isinstance(wish, _Wish) else wish
+        for wish in read
+    )
 
 
 def due_of(series: Series, job: Job, moment: datetime) -> Windows:
-    """What a wish wants of a series and could have at a moment; empty where there is no session yet."""
+    """What a wish wants of a series and could have at a moment; empty where there is no session yet.
+
+    No bar is final before its day is over, so a wish without end in sight is cut there: its end may be on no grid.
+    """
     calendar = calendar_of(series.instrument, use_rth=series.use_rth)
     today = moment.astimezone(UTC).date()
     tomorrow = datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)
@@ -68,12 +88,38 @@ def due_of(series: Series, job: Job, moment: datetime) -> Windows:
         wished = window_of(series, calendar, job.want.start(today), job.want.end(today) or tomorrow)
     except ValueError:
         return ()
-    return due_part(series, (wished,), calendar, moment)
+    begun = between(wished.start, min(wished.end, tomorrow))
+    return due_part(series, (begun,), calendar, moment) if begun else ()
 
 
-def _read(connection: Connection, wish: WishRow) -> _Wish:
+def _tried(wish: str, judge: Callable[[], _T]) -> _T | Freshness:
+    try:
+        return judge()
+    except DatabaseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this wish's; who asked shows or logs it
+        said = str(error) if isinstance(error, IngestError) else f"{type(error).__name__}: {error}"
+        return Freshness(wish, problem=said)
+
+
+def _read(connection: Connection, wish: WishRow, now: datetime) -> _Wish:
     rows = wishes.series_of(connection, wish.name)
-    return _Wish(job_of(wish.document), rows, firings.last_due(connection, wish.name))
+    try:
+        job = job_of(wish.document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"What the database keeps of {wish.path} cannot be read ({type(error).__name__}: {error}).",
+            hint="Another release may have written it; a scheduler of this one reads the file again.",
+        ) from error
+    asked = tuple((row, due) for row in rows for due in due_of(row.series, job, now))
+    return _Wish(job, rows, asked, firings.last_due(connection, wish.name))
+
+
+def _judged(wish: _Wish, held: Sequence[Tail], known: _Spans) -> Freshness:
+    """`held` belongs to what the wish has asked, in its order."""
+    return _summed(
+        wish, [_reach(wish, row, due, tail, known) for (row, due), tail in zip(wish.asked, held, strict=True)]
+    )
 
 
 def _reach(wish: _Wish, row: SeriesRow, due: Window, tail: Tail, known: _Spans) -> _Reach:

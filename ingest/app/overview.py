@@ -36,6 +36,7 @@ class WishLine:
             "behind_seconds": fresh.behind.total_seconds(),
             "worst": fresh.worst,
             "worst_end": fresh.worst_end,
+            "problem": fresh.problem,
             "next_due": self.next_due,
             "paused": self.is_paused,
             "last_firing": None

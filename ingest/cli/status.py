@@ -1,5 +1,7 @@
 """`ingest status`: who works, what is kept how fresh, what waits, and what is held."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,6 +10,7 @@ from ingest.cli.options import Json, SomeBarSizes, SomeSymbols, What
 
 if TYPE_CHECKING:
     from ingest.app.overview import Overview, WishLine
+    from ingest.domain.freshness import Freshness
 
 #: With more series than these they are only listed when asked for.
 _SERIES_SHOWN = 40
@@ -91,21 +94,33 @@ def workers_table(whole: "Overview") -> Any:
 
 
 def wishes_table(whole: "Overview") -> Any:
-    from ingest.cli.screen import span, table
+    from ingest.cli.screen import table
 
     made = table("wish", "complete", "behind", "the worst", "last", "next due (UTC)", "in", right=("complete", "in"))
-    for each in whole.wishes:
-        fresh, due = each.fresh, each.next_due
-        made.add_row(
-            fresh.wish,
-            f"{fresh.complete}/{fresh.series}",
-            span(fresh.behind) if fresh.behind else "–",
-            fresh.worst if fresh.behind else "–",
-            _last(each),
-            "paused" if each.is_paused else f"{due:%Y-%m-%d %H:%M}" if due else "by hand",
-            span(due - whole.now) if due and due > whole.now and not each.is_paused else "–",
-        )
+    for row in wish_rows(whole.wishes, whole.now):
+        made.add_row(*row)
     return made
+
+
+def wish_rows(lines: Sequence["WishLine"], now: datetime) -> list[tuple[str, ...]]:
+    from ingest.cli.screen import span
+
+    return [
+        (
+            each.fresh.wish,
+            "–" if each.fresh.problem else f"{each.fresh.complete}/{each.fresh.series}",
+            span(each.fresh.behind) if each.fresh.behind else "–",
+            _worst(each.fresh),
+            _last(each),
+            "paused" if each.is_paused else f"{each.next_due:%Y-%m-%d %H:%M}" if each.next_due else "by hand",
+            span(each.next_due - now) if each.next_due and each.next_due > now and not each.is_paused else "–",
+        )
+        for each in lines
+    ]
+
+
+def _worst(fresh: "Freshness") -> str:
+    return f"cannot be judged: {fresh.problem}" if fresh.problem else fresh.worst or "–"
 
 
 def _last(line: "WishLine") -> str:

@@ -10,7 +10,8 @@ class Freshness:
 
     `behind` is the worst series' trading time between the end of what is settled and the end of what is due; `worst`
     names that series and `worst_end` is where it ends (None: nothing settled). `oldest_end` is the earliest end of any
-    series that has one; they differ where series trade in different hours.
+    series that has one; they differ where series trade in different hours. `problem` says why nothing of this could be
+    found out; then the figures mean nothing.
     """
 
     wish: str
@@ -23,6 +24,7 @@ class Freshness:
     oldest_end: datetime | None = None
     last_due: datetime | None = None
     is_scheduled: bool = False
+    problem: str = ""
 
     def is_stale(self, limit: timedelta) -> bool:
         """Whether it is further behind than that, though its schedule should see to it."""

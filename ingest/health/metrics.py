@@ -91,7 +91,7 @@ def _wishes(now: Snapshot) -> Iterator[Metric]:
     fired = GaugeMetricFamily(
         "ingest_wish_last_due_timestamp_seconds", "The latest occurrence that was fired.", labels=("wish",)
     )
-    for wish in now.wishes:
+    for wish in (each for each in now.wishes if not each.problem):
         behind.add_metric((wish.wish,), wish.behind.total_seconds())
         series.add_metric((wish.wish,), wish.series)
         complete.add_metric((wish.wish,), wish.complete)

@@ -6,10 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event, text
 
+from ingest.app import freshness as module
 from ingest.app.freshness import Freshness, freshness
+from ingest.app.overview import WishLine
+from ingest.calendars import calendar_of
+from ingest.cli.status import wish_rows
 from ingest.domain.bar_size import BarSize
+from ingest.domain.calendar import SessionCalendar
+from ingest.domain.instrument import Instrument
 from ingest.domain.ledger import State
 from ingest.store import wishes
 from ingest.wishes import Ago, Want
@@ -97,6 +104,44 @@ def test_a_wish_for_nothing_yet_lacks_nothing(engine: Engine) -> None:
     empty, nightly = freshness(engine, NOW)
     assert (nightly.series, nightly.complete, nightly.behind) == (1, 1, timedelta())
     assert empty == Freshness("empty", is_scheduled=True)
+
+
+def test_a_wish_without_an_end_in_sight_is_judged_whatever_its_bars(engine: Engine) -> None:
+    until = Want(given.at("2024-06-03").date(), given.at("9999-12-31").date())
+    with engine.begin() as connection:
+        sizes = (BarSize.WEEK_1, BarSize.MONTH_1, BarSize.DAY_1, BarSize.MIN_1)
+        weekly, *_ = wish(connection, job(want=until), *(replace(DAILY, bar_size=size) for size in sizes))
+        hold(connection, weekly, "2024-06-03", "2024-06-10")
+    found = one(engine)
+    assert (found.problem, found.series, found.behind) == ("", 4, 6 * 6.5 * HOUR)
+
+
+def test_a_wish_that_cannot_be_judged_is_named_and_the_others_are_shown(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calendar(instrument: Instrument, *, use_rth: bool) -> SessionCalendar:
+        if instrument.sec_type == "CASH":
+            raise LookupError("no such calendar")
+        return calendar_of(instrument, use_rth=use_rth)
+
+    monkeypatch.setattr(module, "calendar_of", calendar)
+    with engine.begin() as connection:
+        wish(connection, job(), DAILY)
+        wish(connection, job("forex"), given.series(given.EURUSD, bar_size=BarSize.DAY_1))
+        wish(connection, job("strange"))
+        connection.execute(text("""UPDATE ingest.wishes SET document = '{"name": "strange"}' WHERE name = 'strange'"""))
+    forex, nightly, strange = freshness(engine, NOW)
+    assert (nightly.problem, nightly.behind) == ("", 6 * 6.5 * HOUR)
+    assert (forex.wish, forex.problem) == ("forex", "LookupError: no such calendar")
+    assert strange.problem.startswith("What the database keeps of jobs/strange.toml cannot be read (KeyError: 'want').")
+
+
+def test_status_shows_a_wish_that_cannot_be_judged_with_the_reason() -> None:
+    fresh = Freshness("strange", problem="LookupError: no such calendar")
+    line = WishLine(fresh, None, is_paused=False, last=None)
+    (row,) = wish_rows([line], NOW)
+    assert row[:4] == ("strange", "–", "–", "cannot be judged: LookupError: no such calendar")
+    assert line.as_json()["problem"] == "LookupError: no such calendar"
 
 
 def test_a_removed_wish_is_gone(engine: Engine) -> None:

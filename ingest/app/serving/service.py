@@ -59,7 +59,8 @@ class Service:
         showing = self._showing()
         works = [post.serve() for post in self.posts] + [part.run() for part in self.parts]
         with healthy(self.settings.health, showing.vitals):
-            beside = [asyncio.create_task(self._keep_house()), asyncio.create_task(showing.run())]
+            works_beside = (showing.pulse.beat(), self._keep_house(), showing.run())
+            beside = [asyncio.create_task(work) for work in works_beside]
             try:
                 await self._all(works)
             finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -28,7 +28,10 @@ _FRESH_FOR = timedelta(minutes=10)
 
 @dataclass(slots=True)
 class Showing:
-    """`run` keeps `snapshot` new until cancelled; `vitals` is what the health server is given."""
+    """`run` keeps `snapshot` new until cancelled; `vitals` is what the health server is given.
+
+    The pulse is not beaten here: that the figures cannot be had does not make the program hang.
+    """
 
     engine: Engine
     clock: Clock
@@ -41,6 +44,8 @@ class Showing:
     pulse: Pulse = field(default_factory=Pulse)
     snapshot: Snapshot = field(default_factory=Snapshot)
     _fresh_at: datetime | None = None
+    _troubles: dict[str, str] = field(default_factory=dict)
+    _unjudged: dict[str, str] = field(default_factory=dict)
 
     @property
     def vitals(self) -> Vitals:
@@ -49,25 +54,46 @@ class Showing:
         return Vitals(self.pulse, checks, lambda: self.snapshot)
 
     async def run(self) -> None:
-        beating = asyncio.create_task(self.pulse.beat())
-        try:
-            while True:
-                await self._look()
-                await self.rest(_EVERY_SECONDS)
-        finally:
-            beating.cancel()
+        """What goes wrong is said once and tried again: without it nobody would see or be told of anything any more."""
+        while True:
+            await self._try("freshness", self._judge)
+            await self._try("figures", self._show)
+            await self.rest(_EVERY_SECONDS)
 
-    async def _look(self) -> None:
-        wishes = self.snapshot.wishes
+    async def _try(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            if self._fresh_at is None or self.clock.now() - self._fresh_at >= _FRESH_FOR:
-                self._fresh_at = self.clock.now()
-                wishes = await asyncio.to_thread(freshness, self.engine, self._fresh_at)
-                await self.teller.freshness(wishes)
-            if self.is_served:
-                self.snapshot = await asyncio.to_thread(self._take, wishes)
-        except DatabaseError as error:
-            log.debug("figures_wait", because=error.message)
+            await work()
+        except Exception as error:
+            told = self._troubles.get(what, "")
+            if not isinstance(error, DatabaseError) and repr(error) != told:
+                log.exception("figures_broke", of=what)
+            elif not told:
+                log.warning("figures_wait", of=what, because=str(error))
+            self._troubles[what] = repr(error)
+        else:
+            self._troubles.pop(what, None)
+
+    async def _judge(self) -> None:
+        now = self.clock.now()
+        if self._fresh_at is not None and now - self._fresh_at < _FRESH_FOR:
+            return
+        wishes = await asyncio.to_thread(freshness, self.engine, now)
+        self._fresh_at = now
+        self.snapshot = replace(self.snapshot, wishes=wishes)
+        self._name_unjudged(wishes)
+        await self.teller.freshness(wishes)
+
+    def _name_unjudged(self, wishes: tuple[Freshness, ...]) -> None:
+        """In the log, once for each reason."""
+        unjudged = {each.wish: each.problem for each in wishes if each.problem}
+        for wish, problem in unjudged.items():
+            if self._unjudged.get(wish) != problem:
+                log.warning("wish_not_judged", wish=wish, because=problem)
+        self._unjudged = unjudged
+
+    async def _show(self) -> None:
+        if self.is_served:
+            self.snapshot = await asyncio.to_thread(self._take, self.snapshot.wishes)
 
     def _take(self, wishes: tuple[Freshness, ...]) -> Snapshot:
         with self.engine.connect() as connection:

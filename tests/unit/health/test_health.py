@@ -109,7 +109,7 @@ def everything() -> Snapshot:
         (LoginVitals("main", small_left=41, open=7),),
         {"main": True, "second": False},
         {("large", "waiting"): 12, ("small", "failed"): 1},
-        (nightly, Freshness("weekly")),
+        (nightly, Freshness("weekly"), Freshness("strange", problem="no such calendar")),
         bars=1234,
         slices=9,
     )
@@ -145,6 +145,7 @@ def test_metrics_are_what_prometheus_reads() -> None:
     assert found["ingest_wish_series_complete wish=nightly"] == 38
     assert found["ingest_wish_last_due_timestamp_seconds wish=nightly"] == NOON.timestamp()
     assert "ingest_wish_last_due_timestamp_seconds wish=weekly" not in found
+    assert not [name for name in found if "strange" in name], "no figure rather than a wrong one"
     assert found["ingest_snapshot_timestamp_seconds"] == NOON.timestamp()
     assert any(name.startswith("ingest_build_info") for name in found)
 
