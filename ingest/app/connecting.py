@@ -82,7 +82,7 @@ def make_run(
     learner = memory.learner(settings.plan.request_spans)
     source = LearningSource(gateway, learner, memory, clock)
     fetcher = Fetcher(source, clock, RetryPolicy(attempts=chosen.attempts), chosen.request_seconds)
-    options = Options(learner.spans, chosen.concurrency, retry_failed)
+    options = Options(learner.spans, chosen.concurrency, retry_failed, remember=True)
     return Run(engine, gateway, fetcher, clock, progress, options)
 
 

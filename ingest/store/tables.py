@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE, TSTZRANGE, ExcludeConstraint
 
 SCHEMA = "ingest"
 metadata = MetaData(schema=SCHEMA)
@@ -160,6 +160,16 @@ head_timestamps = Table(
     PrimaryKeyConstraint("instrument_id", "what_to_show", name="head_timestamps_pk"),
     ForeignKeyConstraint(["instrument_id"], [instruments.c.id], name="head_timestamps_instrument"),
     ForeignKeyConstraint(["request_id"], [requests.c.id], name="head_timestamps_request"),
+)
+
+
+asked = Table(
+    "asked",
+    metadata,
+    Column("series_id", Integer, nullable=False),
+    Column("windows", TSTZMULTIRANGE, nullable=False),
+    PrimaryKeyConstraint("series_id", name="asked_pk"),
+    ForeignKeyConstraint(["series_id"], [series.c.id], name="asked_series"),
 )
 
 

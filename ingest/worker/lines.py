@@ -15,7 +15,7 @@ from ingest.plan.halving import halves
 from ingest.plan.planner import PlannedRequest, SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits
 from ingest.plan.spans import Spans
-from ingest.store import heads, instruments, ledger
+from ingest.store import asked, heads, instruments, ledger
 from ingest.store import series as series_store
 from ingest.store.series import SeriesRow
 from ingest.worker.locking import LockKeeper
@@ -83,10 +83,17 @@ def shape_of(planned: PlannedRequest) -> Shape:
     return planned.request.end_text, str(planned.request.duration), planned.chunk.window
 
 
-def open_lines(engine: Engine, locks: LockKeeper, orders: Sequence[Order], origin: Origin) -> list[Line]:
-    """Make sure of the series' rows and take their locks. Raises SeriesBusy naming who has one."""
+def open_lines(
+    engine: Engine, locks: LockKeeper, orders: Sequence[Order], origin: Origin, *, remember: bool = False
+) -> list[Line]:
+    """Make sure of the series' rows and take their locks. Raises SeriesBusy naming who has one.
+
+    With `remember` it is noted what is asked for, in case that the run does not come to its end.
+    """
     with engine.begin() as connection:
         rows = [(series_store.ensure(connection, order.series, origin), order.wish) for order in orders]
+        for row, wish in rows if remember else ():
+            asked.add(connection, row.id, wish)
         opened = [_line(connection, row, wish) for row, wish in rows]
     for row, _ in rows:
         locks.take(row)

@@ -58,12 +58,14 @@ class Heads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`retry_failed`: ask again for what IB refused for good. `head_seconds`: how long to wait for a head timestamp."""
+    """`retry_failed`: ask again for what IB refused for good. `head_seconds`: how long to wait for a head timestamp.
+    `remember`: note what is asked for; a job of the queue need not, the queue remembers it."""
 
     spans: Spans = field(default_factory=Spans)
     concurrency: int = 8
     retry_failed: bool = False
     head_seconds: float = 86_400.0
+    remember: bool = False
 
 
 def _always(_planned: PlannedRequest) -> bool:
@@ -134,7 +136,9 @@ class Run:
             self._patience.on_return = locks.retake
             self._as_of = min(self._as_of, await self._gateways_time())
             origin = self.source.login.origin
-            self._lines = await self._patience.call(open_lines, self.engine, locks, orders, origin)
+            self._lines = await self._patience.call(
+                open_lines, self.engine, locks, orders, origin, remember=self.options.remember
+            )
             for line in self._lines:
                 self.progress.series[line.row.id] = SeriesProgress(line.series)
                 line.tried |= set(tried)
