@@ -5,18 +5,20 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine
+from structlog.testing import capture_logs
 
 from ingest.app import concluding
 from ingest.clock import SystemClock
+from ingest.domain.conclusion import Conclusion
 from ingest.errors import SeriesBusy
 from ingest.queue.tasks import Later
 from ingest.store import job_listing
 from tests.app.test_tasks import ARGS, series_id, tasks
+from tests.unit.notify.test_messages import DONE
 
 
 async def busy(*_given: Any, **_named: Any) -> None:
@@ -45,10 +47,10 @@ async def test_one_export_at_a_time_leaves_room_for_what_is_urgent(
 ) -> None:
     begun, may_end = threading.Event(), threading.Event()
 
-    def conclude(*_given: object) -> SimpleNamespace:
+    def conclude(*_given: object) -> Conclusion:
         begun.set()
         assert may_end.wait(10.0)
-        return SimpleNamespace(firing=1)
+        return DONE
 
     monkeypatch.setattr(concluding, "conclude", conclude)
     handlers = replace(tasks(engine, tmp_path, busy), clock=SystemClock()).handlers
@@ -58,4 +60,8 @@ async def test_one_export_at_a_time_leaves_room_for_what_is_urgent(
         await handlers.conclude(2, ARGS | {"firing": 2})
     may_end.set()
     await first
-    await handlers.conclude(2, ARGS | {"firing": 2})
+    with capture_logs() as said:
+        await handlers.conclude(2, ARGS | {"firing": 2})
+    (line,) = [each for each in said if each["event"] == "firing_concluded"]
+    assert (line["complete"], line["bars"]) == ("42 of 42", 16_380)
+    assert line["snapshot"].startswith("snapshots/")

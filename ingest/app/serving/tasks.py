@@ -16,7 +16,7 @@ from ingest.app.serving.telling import Teller
 from ingest.app.wishing import Unmet
 from ingest.clock import Clock, wall_time
 from ingest.config import Settings
-from ingest.domain.conclusion import FailedJob
+from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.job import JobProgress, Lane
 from ingest.domain.window import Window
 from ingest.errors import (
@@ -169,7 +169,7 @@ class Tasks:
             outcome = await asyncio.to_thread(conclude, self.engine, self.settings, self.clock, args["firing"])
         finally:
             self._concluding.release()
-        log.info("firing_concluded", firing=args["firing"])
+        log.info("firing_concluded", firing=args["firing"], **_told(outcome))
         await self.teller.concluded(outcome)
 
     # -- a slice
@@ -269,6 +269,16 @@ class Tasks:
         with self.engine.connect() as connection:
             theirs = job_listing.database_now(connection)
         self._ahead = theirs - wall_time(self.clock.now(), self.clock, self.settings.clock.scale)
+
+
+def _told(done: Conclusion) -> dict[str, Any]:
+    """What a conclusion comes to, for the log."""
+    told: dict[str, Any] = {"complete": f"{done.complete} of {done.series}", "bars": done.bars}
+    counts = {"failed": len(done.failed), "unmet": len(done.unmet), "carried_on": done.carried_on}
+    told |= {name: count for name, count in counts.items() if count}
+    if done.snapshot is not None:
+        told["snapshot"] = done.snapshot.path
+    return told | ({"no_snapshot_because": done.export_problem} if done.export_problem else {})
 
 
 def log_context(**facts: Any) -> Any:
