@@ -23,6 +23,7 @@ def run(
     """Keep everything that job files want complete, by itself, every night: scheduler and workers in one process.
 
     Runs until SIGTERM or Ctrl-C, which drain: what is on the wire is waited for, unfinished jobs go back to the queue.
+    Job files that are wrong, or not there, keep no worker from the queue: that is said, and they are waited for.
     For several machines, start `ingest scheduler` on one and `ingest worker` on each instead, or beside this.
 
     Examples:
@@ -36,6 +37,7 @@ def run(
 
     settings = load_settings()
     if jobs is not None:
+        _check_folder(jobs)
         chosen = settings.scheduler.model_copy(update={"jobs": jobs})
         settings = settings.model_copy(update={"scheduler": chosen})
     names = list(dict.fromkeys(gateway or settings.gateway_names))
@@ -46,6 +48,20 @@ def run(
         from ingest.cli.scheduler import Announced
         from ingest.scheduler import Scheduler
 
-        return [Announced(Scheduler(engine, clock, settings), clock, as_json)]
+        return [Announced(Scheduler(engine, clock, settings, is_alone=False), clock, as_json)]
 
     return serve(settings, names, parts=parts, verbose=verbose, as_json=as_json)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises UsageError for one that somebody named and that is none."""
+    from ingest.errors import UsageError
+
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        said = (error.strerror or str(error)).lower()
+        raise UsageError(
+            f"The folder of job files {folder}/ cannot be read: {said}.",
+            hint="Make it, name another with --jobs, or leave --jobs out.",
+        ) from None

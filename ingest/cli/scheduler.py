@@ -29,10 +29,11 @@ def scheduler(
 ) -> int:
     """Queue what job files want, when their schedules say so. Runs until told to stop; workers do the work.
 
-    Files may come, change and go meanwhile; one that becomes wrong keeps its last good version running. What was due
-    while no scheduler ran is caught up once. Several may run at a time: each occurrence is fired once.
+    Files may come, change and go meanwhile; one that becomes wrong keeps its last good version running, also over a
+    restart. What was due while no scheduler ran is caught up once. Several may run at a time: each occurrence is fired
+    once.
 
-    Exit code 0: stopped with SIGTERM; 130: with Ctrl-C; 2: there is no job file, or none without a problem; with
+    Exit code 0: stopped with SIGTERM; 130: with Ctrl-C; 2: there is no job file, or none that is or was right; with
     --once also 9: some files have problems, the others were seen to.
 
     Examples:
@@ -84,14 +85,13 @@ class Announced:
 
 
 def announce(folder: Path, found: "Found", now: "datetime", *, as_json: bool) -> None:
-    """The wishes and when they are due, and the files that are wrong."""
+    """The wishes and when they are due; of the files that are wrong the log has told."""
     from ingest.cli.screen import emit_json, say, show
 
     if as_json:
         emit_json({"event": "scheduling", "folder": str(folder), **_document(found)})
         return
     show(waiting_table(found.wishes, now))
-    _tell_problems(found)
     say(
         f"Scheduling {len(found.wishes)} {'wish' if len(found.wishes) == 1 else 'wishes'} of {folder}/; Ctrl-C ends it."
     )
@@ -162,7 +162,7 @@ def _tell_problems(found: "Found") -> None:
     from ingest.cli.screen import fail, say
 
     if found.problems:
-        fail("some job files are wrong; they are not scheduled until they are mended:")
+        fail("some job files are wrong; until they are mended, only what was good before is scheduled:")
     for problem in found.problems:
         say(str(problem))
 

@@ -6,13 +6,13 @@ schedule counts from when it is read. A firing by hand counts as well: what was 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from ingest.scheduler.occurrences import last_due, next_after
+from ingest.scheduler.occurrences import check_schedule, last_due, next_after
 from ingest.store import firings, wishes
 from ingest.store.firings import Cause
 from ingest.store.jobs import queue_expansion
@@ -38,6 +38,19 @@ class Fired:
     wish: str
     due_at: datetime
     cause: Cause
+
+
+def last_good(engine: Engine, folder: Path) -> tuple[Job, ...]:
+    """Wishes of this folder as they were last read, at most one for each file: they count where a file is wrong now.
+
+    One that another version wrote, or whose schedule means nothing on this machine, is left out.
+    """
+    with engine.connect() as connection:
+        known = wishes.listing(connection)
+    mine = [row for row in known if row.removed_at is None and Path(row.path).parent == folder.resolve()]
+    last = {row.path: row for row in sorted(mine, key=lambda row: row.read_at)}
+    found = (_as_read(row) for row in last.values())
+    return tuple(replace(job, path=folder / Path(path).name) for path, job in zip(last, found, strict=True) if job)
 
 
 def take_over(engine: Engine, job: Job, now: datetime, *, was_watched: bool) -> tuple[Waiting, Fired | None]:
@@ -95,6 +108,16 @@ def left_over(engine: Engine, folder: Path, present: Collection[str], wrong: Col
 def place(path: Path) -> Path:
     """Where a job file lies, from any working folder; a file that is a link stays one."""
     return path.parent.resolve() / path.name
+
+
+def _as_read(row: WishRow) -> Job | None:
+    try:
+        job = job_of(row.document)
+        if job.schedule is not None:
+            check_schedule(job.schedule)
+    except (KeyError, ValueError):
+        return None
+    return job
 
 
 def _missed(connection: Connection, row: WishRow, job: Job, now: datetime) -> datetime | None:

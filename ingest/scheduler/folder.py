@@ -1,10 +1,11 @@
 """The folder of job files as it changes: which jobs there are now, and what is wrong with the files that are none.
 
-A file that is changed for the worse keeps its last good version until it is mended or removed. Of two files that claim
-one name, the one that had it first keeps it. A folder that cannot be read says nothing about its files.
+A file that is changed for the worse keeps its last good version until it is mended or removed, also one that was good
+before this process began (`remember`). Of two files that claim one name, the one that had it first keeps it. A folder
+that cannot be read says nothing about its files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +51,11 @@ class JobFolder:
 
     path: Path
     _files: dict[Path, _File] = field(default_factory=dict)
+
+    def remember(self, jobs: Iterable[Job]) -> None:
+        """Let jobs count as the last good versions of their files, of those not looked at yet."""
+        for job in jobs:
+            self._files.setdefault(job.path, _File(good=job))
 
     def look(self, now: datetime) -> Look:
         """Raises OSError when the folder cannot be read."""

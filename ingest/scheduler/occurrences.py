@@ -6,10 +6,21 @@ Moments are aware; occurrences come out in UTC, each later than the one before.
 from datetime import datetime
 from typing import TypeAlias
 
+from ingest.plan.wish import zone_named
 from ingest.scheduler import closes, crontab
 from ingest.wishes import AfterClose, Cron
+from ingest.wishes.moments import checked_calendar
 
 Schedule: TypeAlias = Cron | AfterClose
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """Raises ValueError for a zone or a calendar that this machine does not know."""
+    match schedule:
+        case Cron():
+            zone_named(schedule.time_zone)
+        case AfterClose():
+            checked_calendar(schedule.calendar)
 
 
 def next_after(schedule: Schedule, moment: datetime) -> datetime | None:

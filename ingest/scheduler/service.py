@@ -43,19 +43,22 @@ class Found:
 class Scheduler:
     """`run` until `stop`; `begin` before it to learn what there is, or `once` instead to fire only what is due now.
 
-    Seconds of the settings and of outages are the wall's.
+    `is_alone` False: beside workers, which have work without it, it begins with nothing to schedule as well, and waits
+    for job files. Seconds of the settings and of outages are the wall's.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, settings: Settings) -> None:
+    def __init__(self, engine: Engine, clock: Clock, settings: Settings, *, is_alone: bool = True) -> None:
         self.engine = engine
         self.clock = clock
         self.folder = JobFolder(settings.scheduler.jobs)
+        self._is_alone = is_alone
         self._scale = settings.clock.scale
         self._poll_seconds = settings.scheduler.poll_seconds
         self._wishes: dict[str, Waiting] = {}
         self._troubles: dict[str, str] = {}
         self._fired: list[Fired] = []
         self._found: Found | None = None
+        self._is_settled = False
         self._is_watching = False
         self._stopped = False
         self._looked_at = clock.now()
@@ -78,11 +81,13 @@ class Scheduler:
     async def begin(self) -> Found:
         """Read the folder and catch up what was missed. Waits for the database where it is away.
 
-        Raises UsageError where there is nothing to schedule, JobError where every file is wrong.
+        Raises UsageError where there is nothing to schedule, JobError where every file is wrong and none was right
+        before; beside workers it says so and waits.
         """
         if self._found is None:
             await self._patiently(self._first_round)
             self._found = self._begun()
+            self._say_begun(self._found)
         return self._found
 
     async def once(self) -> Found:
@@ -141,39 +146,42 @@ class Scheduler:
     # -- rounds; these run in a thread, one at a time
 
     def _first_round(self) -> None:
-        look = self._first_look()
-        for name in book.left_over(self.engine, self.folder.path, look.jobs, self.folder.wrong):
-            self._remove(name)
-        self._follow(look.jobs)
-        self._is_watching = True
-
-    def _first_look(self) -> Look:
-        shown = f"{self.folder.path}/"
+        self.folder.remember(book.last_good(self.engine, self.folder.path))
         try:
             look = self.folder.look(self.clock.now())
         except OSError as error:
-            said = (error.strerror or str(error)).lower()
-            raise UsageError(f"The folder of job files {shown} cannot be read: {said}.", hint=_BEGIN) from None
-        if not look.jobs and look.problems:
-            raise JobError(look.problems)
-        if not look.jobs:
-            raise UsageError(f"There is no job file in {shown}.", hint=_BEGIN)
-        return look
+            self._troubles[""] = why = _unreadable(self.folder, error)
+            if self._is_alone:
+                raise UsageError(f"{why[0].upper()}{why[1:]}.", hint=_BEGIN) from None
+            return
+        self._troubles.pop("", None)
+        if not look.jobs and self._is_alone:
+            raise JobError(look.problems) if look.problems else UsageError(f"{_nothing(self.folder)}.", hint=_BEGIN)
+        self._take_in(look)
 
     def _round(self) -> None:
         self._fired.clear()
         try:
             look = self.folder.look(self.clock.now())
         except OSError as error:
-            self._trouble("", f"the folder of job files {self.folder.path}/ cannot be read: {error.strerror or error}")
+            self._trouble("", _unreadable(self.folder, error))
         else:
             self._troubles.pop("", None)
             _tell(look)
-            self._follow(look.jobs)
+            self._take_in(look)
         self._looked_at = now = self.clock.now()
         for name, wish in list(self._wishes.items()):
             if wish.next_due is not None and wish.next_due <= now:
                 self._attempt(name, partial(book.fire, self.engine, wish, now))
+
+    def _take_in(self, look: Look) -> None:
+        """What the folder says; the first time also what it does not say any more."""
+        if not self._is_settled:
+            for name in book.left_over(self.engine, self.folder.path, look.jobs, self.folder.wrong):
+                self._remove(name)
+            self._is_settled = True
+        self._follow(look.jobs)
+        self._is_watching = True
 
     def _follow(self, jobs: Mapping[str, Job]) -> None:
         """Take over what is new or has changed, and let go of what is gone."""
@@ -206,7 +214,7 @@ class Scheduler:
             self._fired.append(fired)
             told = {"due": _said(fired.due_at), "cause": fired.cause, "firing": fired.firing_id}
             log.info("fired", wish=name, **told, next_due=due)
-        elif self._is_watching and (known is None or known.job != wish.job):
+        elif (self._is_watching or self._found) and (known is None or known.job != wish.job):
             log.info("wish_read", wish=name, next_due=due)
         if wish.next_due and wish.job.schedule and is_supposed(wish.job.schedule, wish.next_due):
             log.warning("holidays_unknown", wish=name, next_due=due)
@@ -219,6 +227,20 @@ class Scheduler:
 
     def _begun(self) -> Found:
         return Found(self.waiting, self.folder.problems, tuple(self._fired))
+
+    def _say_begun(self, found: Found) -> None:
+        for problem in self.folder.problems:
+            log.error("job_file_wrong", problem=str(problem))
+        if not found.wishes and not found.problems and not self._stopped:
+            log.warning("no_job_files", why=self.missing or _nothing(self.folder), next=_BEGIN)
+
+
+def _nothing(folder: JobFolder) -> str:
+    return f"There is no job file in {folder.path}/"
+
+
+def _unreadable(folder: JobFolder, error: OSError) -> str:
+    return f"the folder of job files {folder.path}/ cannot be read: {(error.strerror or str(error)).lower()}"
 
 
 def _said(moment: datetime | None) -> str:

@@ -69,11 +69,11 @@ def scene(ingest: CommandLine, engine: Engine) -> Scene:
 
 
 @contextmanager
-def scheduler(ingest: CommandLine, name: str, *words: str) -> Iterator[Running]:
+def scheduler(ingest: CommandLine, name: str, *words: str, command: str = "scheduler") -> Iterator[Running]:
     out, err = ingest.folder / f"{name}.out", ingest.folder / f"{name}.err"
-    command = [sys.executable, "-m", "ingest", "scheduler", *words]
+    line = [sys.executable, "-m", "ingest", command, *words]
     with out.open("wb") as to, err.open("wb") as errors:
-        process = subprocess.Popen(command, cwd=ingest.folder, env=ingest.environment, stdout=to, stderr=errors)
+        process = subprocess.Popen(line, cwd=ingest.folder, env=ingest.environment, stdout=to, stderr=errors)
     try:
         yield Running(process, out, err)
     finally:
@@ -157,3 +157,41 @@ def test_once_says_what_it_could_not_read(ingest: CommandLine, scene: Scene) -> 
     assert done.returncode == 9
     assert "jobs/wrong.toml:1: syntax: " in done.stderr
     assert "Nothing was due; next is hourly at 2024-06-" in done.stderr
+
+
+def test_once_fires_what_was_good_before_and_says_that_its_file_is_wrong(ingest: CommandLine, scene: Scene) -> None:
+    scene.put()
+    assert ingest.run("scheduler", "--once").returncode == 0
+    write(scene.folder, "[universe", "hourly.toml")
+    done = ingest.run("scheduler", "--once")
+    assert done.returncode == 9
+    assert done.stderr.count("jobs/hourly.toml:1: syntax: ") == 1
+    assert len(scene.fired()) == 1
+
+
+def test_run_works_although_every_job_file_is_wrong(ingest: CommandLine, scene: Scene) -> None:
+    write(scene.folder, "[universe", "wrong.toml")
+    with scheduler(ingest, "all", command="run") as running:
+        running.until(lambda: "job_file_wrong" in running.err.read_text(encoding="utf-8"))
+        scene.put()
+        running.until(scene.fired)
+        assert running.end(signal.SIGTERM) == 0
+    assert "jobs/wrong.toml:1: syntax: " in running.err.read_text(encoding="utf-8")
+
+
+def test_run_refuses_a_folder_that_was_named_and_is_not_there_and_works_without_the_usual_one(
+    ingest: CommandLine, scene: Scene
+) -> None:
+    scene.folder.rmdir()
+    done = ingest.run("run", "--jobs", "nowhere")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: The folder of job files nowhere/ cannot be read: no such file or directory."
+        " Make it, name another with --jobs, or leave --jobs out.\n"
+    )
+    with scheduler(ingest, "without", command="run") as running:
+        running.until(lambda: "no_job_files" in running.err.read_text(encoding="utf-8"))
+        said = running.err.read_text(encoding="utf-8")
+        assert "jobs/ cannot be read: no such file or directory" in said
+        assert "ingest jobs example" in said
+        assert running.end(signal.SIGTERM) == 0

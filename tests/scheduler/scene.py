@@ -37,13 +37,13 @@ class Scene:
         text_ = RIGHT.replace('name = "nightly"', f'name = "{name}"\npriority = {priority}')
         return write(self.folder, text_ + "\n" + schedule, f"{name}.toml")
 
-    def scheduler(self, start: datetime, scale: float = SCALE) -> Scheduler:
+    def scheduler(self, start: datetime, scale: float = SCALE, *, is_alone: bool = True) -> Scheduler:
         settings = ExactSettings(
             home=self.folder / "home",
             scheduler=SchedulerSettings(jobs=self.folder, poll_seconds=self.poll_seconds),
             clock=ClockSettings(scale=scale),
         )
-        return Scheduler(self.engine, SystemClock(scale, start), settings)
+        return Scheduler(self.engine, SystemClock(scale, start), settings, is_alone=is_alone)
 
     # -- what is in the database
 

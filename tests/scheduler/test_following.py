@@ -90,21 +90,67 @@ async def test_a_file_that_became_wrong_keeps_running_and_is_told_once(scene: Sc
     assert told[0].startswith(f"{path}:8: ")
 
 
-async def test_a_file_that_is_wrong_from_the_beginning_leaves_its_wish_as_it_was(scene: Scene) -> None:
-    scene.put()
-    path = scene.put("broken", NIGHTLY)
+async def test_a_file_that_is_wrong_from_the_beginning_goes_on_as_it_was_before(scene: Scene) -> None:
+    path = scene.put("broken", NIGHTLY, priority=4)
     await scene.scheduler(MONDAY, scale=1).begin()
     right = path.read_text(encoding="utf-8")
     write(scene.folder, "[universe", "broken.toml")
-    found = await scene.scheduler(MONDAY + timedelta(days=1), scale=1).begin()
-    assert [each.file.name for each in found.problems] == ["broken.toml"]
-    assert [each.job.name for each in found.wishes] == ["hourly"]
-    kept = scene.wish("broken")
-    assert kept is not None
-    assert kept.removed_at is None
+    with structlog.testing.capture_logs() as said:
+        found = await scene.scheduler(MONDAY + timedelta(days=1), scale=1).begin()
+    told = [str(line["problem"]) for line in said if line["event"] == "job_file_wrong"]
+    assert [line.split(": ")[0] for line in told] == [f"{path}:1"]
+    assert [each.file for each in found.problems] == [path]
+    assert [(each.job.path, each.job.priority) for each in found.wishes] == [(path, 4)]
+    assert [(each.wish, each.due_at) for each in found.fired] == [("broken", at("2024-06-03 22:00"))]
+    assert next_due(scene, "broken") == at("2024-06-04 22:00")
     write(scene.folder, right, "broken.toml")
     found = await scene.scheduler(MONDAY + timedelta(days=2), scale=1).begin()
-    assert at("2024-06-04 22:00") in {each.due_at for each in found.fired if each.wish == "broken"}
+    assert (found.problems, [each.due_at for each in found.fired]) == ((), [at("2024-06-04 22:00")])
+
+
+async def test_a_file_that_is_wrong_from_the_beginning_is_fired_when_due_until_it_is_removed(scene: Scene) -> None:
+    path = scene.put()
+    await scene.scheduler(MONDAY, scale=1).begin()
+    write(scene.folder, "[universe", "hourly.toml")
+    async with running(scene.scheduler(MONDAY)):
+        await until(lambda: len(scene.fired()) >= 2)
+        path.unlink()
+        await until(lambda: (row := scene.wish()) and row.removed_at)
+
+
+async def test_once_goes_on_with_what_was_good_before(scene: Scene) -> None:
+    scene.put("nightly", NIGHTLY)
+    await scene.scheduler(MONDAY, scale=1).once()
+    path = write(scene.folder, "[universe", "nightly.toml")
+    found = await scene.scheduler(MONDAY + timedelta(days=1), scale=1).once()
+    assert [each.wish for each in found.fired] == ["nightly"]
+    assert [each.file for each in found.problems] == [path]
+
+
+@pytest.mark.parametrize(
+    "change", ["document - 'want'", "jsonb_set(document, '{schedule,time_zone}', '\"Mars/Base\"')"]
+)
+async def test_what_this_version_or_machine_cannot_read_is_not_fired_and_not_removed(scene: Scene, change: str) -> None:
+    scene.put()
+    scene.put("broken", NIGHTLY)
+    await scene.scheduler(MONDAY, scale=1).begin()
+    with scene.engine.begin() as connection:
+        connection.execute(text(f"UPDATE ingest.wishes SET document = {change} WHERE name = 'broken'"))
+    write(scene.folder, "[universe", "broken.toml")
+    found = await scene.scheduler(MONDAY + timedelta(days=1), scale=1).begin()
+    assert [each.job.name for each in found.wishes] == ["hourly"]
+    assert next_due(scene, "broken") == at("2024-06-03 22:00")
+
+
+async def test_a_removed_wish_does_not_come_back_with_a_file_that_is_wrong(scene: Scene) -> None:
+    scene.put()
+    scene.put("broken", NIGHTLY)
+    await scene.scheduler(MONDAY, scale=1).begin()
+    (scene.folder / "broken.toml").unlink()
+    await scene.scheduler(MONDAY, scale=1).begin()
+    write(scene.folder, "[universe", "broken.toml")
+    found = await scene.scheduler(MONDAY, scale=1).begin()
+    assert [each.job.name for each in found.wishes] == ["hourly"]
 
 
 async def test_a_folder_that_goes_away_takes_no_wish_with_it(scene: Scene) -> None:
@@ -146,6 +192,41 @@ async def test_where_there_is_nothing_to_schedule_it_does_not_begin(scene: Scene
     scene.folder.rmdir()
     with pytest.raises(UsageError, match="cannot be read: no such file or directory"):
         await scene.scheduler(MONDAY, scale=1).run()
+
+
+@pytest.mark.parametrize("found", ["no folder", "nothing", "a wrong file"])
+async def test_beside_workers_it_begins_with_nothing_and_waits_for_job_files(scene: Scene, found: str) -> None:
+    if found == "no folder":
+        scene.folder.rmdir()
+    if found == "a wrong file":
+        write(scene.folder, "[universe", "wrong.toml")
+    scheduler = scene.scheduler(MONDAY, is_alone=False)
+    with structlog.testing.capture_logs() as said:
+        async with running(scheduler):
+            await until(lambda: [line for line in said if line["log_level"] in ("error", "warning")])
+            scene.folder.mkdir(exist_ok=True)
+            scene.put()
+            await until(scene.fired)
+            assert scheduler.missing == ""
+    (loud,) = [line for line in said if line["log_level"] in ("error", "warning")]
+    assert loud["event"] == ("job_file_wrong" if found == "a wrong file" else "no_job_files")
+    assert loud.get("next") == (
+        None if found == "a wrong file" else "Name another with --jobs, or begin with one of `ingest jobs example`."
+    )
+    assert [line["wish"] for line in said if line["event"] == "wish_read"] == ["hourly"]
+
+
+async def test_wishes_that_went_with_a_folder_are_removed_when_it_comes_back_without_them(scene: Scene) -> None:
+    scene.put("stays")
+    scene.put("goes")
+    await scene.scheduler(MONDAY, scale=1).begin()
+    away = scene.folder.rename(scene.folder.with_name("away"))
+    async with running(scene.scheduler(MONDAY, scale=1, is_alone=False)):
+        await asyncio.sleep(0.2)
+        assert next_due(scene, "goes") is not None
+        (away / "goes.toml").unlink()
+        away.rename(scene.folder)
+        await until(lambda: (row := scene.wish("goes")) and row.removed_at)
 
 
 async def test_a_schema_that_does_not_fit_ends_it(scene: Scene) -> None:

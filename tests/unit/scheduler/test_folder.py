@@ -9,7 +9,7 @@ import pytest
 
 from ingest.scheduler.closes import UnusableCalendar
 from ingest.scheduler.folder import JobFolder, Look
-from ingest.wishes import check_jobs
+from ingest.wishes import check_jobs, read_job
 from tests.given import at
 from tests.unit.wishes.writing import RIGHT, write
 
@@ -108,6 +108,37 @@ def test_what_was_good_goes_on_when_its_file_is_not_any_more(tmp_path: Path, loo
     assert (mended.problems, mended.mended) == ((), (tmp_path / "job.toml",))
     assert mended.jobs["nightly"] != good
     assert look().mended == ()
+
+
+def test_what_was_good_before_counts_while_its_file_is_wrong_and_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, RIGHT)
+    good = read_job(path)
+    write(tmp_path, "[universe")
+    folder = JobFolder(tmp_path)
+    folder.remember([good])
+    wrong = folder.look(NOW)
+    assert wrong.jobs == {"nightly": good}
+    assert lines(wrong)[0].startswith("job.toml:1: syntax: ")
+    write(tmp_path, named("other"))
+    mended = folder.look(NOW)
+    assert (names(mended), mended.mended) == ({"other": "job.toml"}, (path,))
+
+
+def test_what_is_remembered_counts_for_nothing_where_the_file_is_right_or_gone(tmp_path: Path) -> None:
+    goes, stays = write(tmp_path, named("goes"), "goes.toml"), write(tmp_path, named("stays"), "stays.toml")
+    known = [read_job(goes), read_job(stays)]
+    goes.unlink()
+    write(tmp_path, named("renamed"), "stays.toml")
+    folder = JobFolder(tmp_path)
+    folder.remember(known)
+    assert names(folder.look(NOW)) == {"renamed": "stays.toml"}
+
+
+def test_who_had_a_name_before_keeps_it(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path)
+    folder.remember([read_job(write(tmp_path, RIGHT, "z.toml"))])
+    write(tmp_path, RIGHT, "a.toml")
+    assert names(folder.look(NOW)) == {"nightly": "z.toml"}
 
 
 def test_the_problems_of_a_file_that_is_removed_are_gone(tmp_path: Path, look: Callable[[], Look]) -> None:
