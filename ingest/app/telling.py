@@ -11,7 +11,7 @@ from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.freshness import Freshness
-from ingest.errors import GatewayError
+from ingest.errors import GatewayError, GatewayRefused, GatewayUnreachable
 from ingest.notify import (
     Kind,
     NeedsPerson,
@@ -43,17 +43,33 @@ class DatabaseMemory:
         with self.engine.begin() as connection:
             return told.claim(connection, topic, says, self.clock.now(), again_after)
 
-    def keep(self, topic: str) -> None:
+    def keep(self, topic: str, says: str) -> None:
         with self.engine.begin() as connection:
-            told.keep(connection, topic, self.clock.now())
+            told.keep(connection, topic, says, self.clock.now())
 
-    def release(self, topic: str) -> None:
+    def release(self, topic: str, says: str) -> None:
         with self.engine.begin() as connection:
-            told.release(connection, topic)
+            told.release(connection, topic, says)
 
     def forget(self, topic: str) -> bool:
         with self.engine.begin() as connection:
             return told.forget(connection, topic)
+
+
+def matter_of(error: GatewayError) -> str:
+    """What is the matter with a gateway, in one word for all its wordings: one that restarts in a loop has many.
+
+    A session that answers nothing and one that lost its way to IB are of one class; only their words differ.
+    """
+    match error:
+        case GatewayUnreachable():
+            return "unreachable"
+        case GatewayRefused(code=int(code)):
+            return f"refused with code {code}"
+        case GatewayRefused():
+            return "refused"
+        case _:
+            return "no answers" if "answered" in error.message else "no way to IB"
 
 
 def people_of(settings: Settings, engine: Engine, clock: Clock) -> "People":
@@ -91,7 +107,8 @@ class People:
     async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None:
         """A gateway is not there, or turned us away. Told once it has lasted longer than a restart does."""
         if self.clock.now() - since >= PATIENCE:
-            self.notifier.tell(gateway_needs_person(NeedsPerson(gateway, since, error.message, error.hint)))
+            trouble = NeedsPerson(gateway, since, matter_of(error), error.message, error.hint)
+            self.notifier.tell(gateway_needs_person(trouble))
 
     async def gateway_back(self, gateway: str) -> None:
         """It is connected again; told to those who were told of the trouble."""

@@ -52,10 +52,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class NeedsPerson:
-    """A gateway that nobody but a person can help. `said` is what IB or TWS said; `advice` what to do, if known."""
+    """A gateway that nobody but a person can help. `matter`: what is wrong, the same for all wordings of it; `said` is
+    what IB or TWS said; `advice` what to do, if known."""
 
     gateway: str
     since: datetime
+    matter: str
     said: str
     advice: str = ""
 
@@ -108,7 +110,7 @@ def gateway_needs_person(trouble: NeedsPerson) -> Message:
     said = f"It said: {_short(trouble.said)}" if trouble.said else "It said nothing."
     body = f"Since {_at(trouble.since)}. {said}\n\n{advice} Work goes on by itself afterwards."
     title = f"Gateway {trouble.gateway} needs you"
-    return Message(Kind.GATEWAY, Level.BAD, title, body, gateway_topic(trouble.gateway), _wording(trouble.said))
+    return Message(Kind.GATEWAY, Level.BAD, title, body, gateway_topic(trouble.gateway), trouble.matter)
 
 
 def gateway_back(gateway: str, now: datetime) -> Message:

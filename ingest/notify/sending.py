@@ -36,16 +36,16 @@ class Memory(Protocol):
         """Whether this is news: then it is ours to tell, and nobody else's."""
         ...
 
-    def keep(self, topic: str) -> None:
+    def keep(self, topic: str, says: str) -> None:
         """It was told."""
         ...
 
-    def release(self, topic: str) -> None:
+    def release(self, topic: str, says: str) -> None:
         """It could not be told; whoever comes next may."""
         ...
 
     def forget(self, topic: str) -> bool:
-        """The trouble is over, so that it is news when it comes again. Whether it had been told."""
+        """The trouble is over, so that all of it is news when it comes again. Whether any of it had been told."""
         ...
 
 
@@ -54,23 +54,23 @@ class ProcessMemory:
     """A memory of this process only, for where there is no database."""
 
     clock: Clock
-    _told: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    _told: dict[str, dict[str, datetime]] = field(default_factory=dict)
 
     def claim(self, topic: str, says: str, again_after: timedelta | None) -> bool:
-        known, now = self._told.get(topic), self.clock.now()
-        if known is not None and known[0] == says and (again_after is None or now - known[1] < again_after):
+        said, now = self._told.setdefault(topic, {}), self.clock.now()
+        if says in said and (again_after is None or now - said[says] < again_after):
             return False
-        self._told[topic] = says, now
+        said[says] = now
         return True
 
-    def keep(self, topic: str) -> None:
+    def keep(self, topic: str, says: str) -> None:
         """Claimed is told."""
 
-    def release(self, topic: str) -> None:
-        self._told.pop(topic, None)
+    def release(self, topic: str, says: str) -> None:
+        self._told.get(topic, {}).pop(says, None)
 
     def forget(self, topic: str) -> bool:
-        return self._told.pop(topic, None) is not None
+        return bool(self._told.pop(topic, None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Notifier:
             return
         deliveries = await self.send(message)
         arrived = any(each.was_taken or each.may_have_arrived for each in deliveries)
-        await self._remember("keep" if arrived else "release", message.topic)
+        await self._remember("keep" if arrived else "release", message.topic, message.says)
 
     async def _over(self, topic: str, message: Message | None) -> None:
         was_told = await self._remember("forget", topic)

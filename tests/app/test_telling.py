@@ -9,12 +9,14 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from ingest.app.telling import People, people_of
+from ingest.app.serving.post import _AWAY, _SILENT
+from ingest.app.telling import People, matter_of, people_of
 from ingest.clock import FakeClock
 from ingest.config import ExactSettings, NotifySettings
 from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.freshness import Freshness
-from ingest.errors import GatewayUnreachable
+from ingest.errors import GatewayRefused, GatewayUnreachable
+from ingest.gateway.handshake import hung_up, nothing_there
 from tests import given
 from tests.unit.notify.receiving import Endpoint, endpoint
 
@@ -82,6 +84,27 @@ async def test_a_gateway_is_told_of_when_it_stays_away_and_when_it_is_back(engin
         await everybody.gateway_back("main")
     await everybody.close()
     assert titles(web)[1:] == ["Gateway main is back"]
+
+
+async def test_a_gateway_that_restarts_in_a_loop_is_told_of_once_for_each_matter(engine: Engine, web: Endpoint) -> None:
+    clock = FakeClock(NOON)
+    loop = [
+        nothing_there("127.0.0.1:4001", "host name unknown"),
+        nothing_there("127.0.0.1:4001", "connection refused"),
+        hung_up("127.0.0.1:4001"),
+        GatewayRefused("127.0.0.1:4001 refused client id 71: 326 'in use'.", code=326),
+        _AWAY,
+        _SILENT,
+    ]
+    everybody = people(engine, web, clock)
+    clock.advance(15 * 60)
+    for error in loop * 5:
+        clock.advance(60)
+        await everybody.gateway_trouble("main", NOON, error)
+    await everybody.close()
+    assert len(web.posts) == 4
+    said = [matter_of(error) for error in loop]
+    assert said == [*["unreachable"] * 3, "refused with code 326", "no way to IB", "no answers"]
 
 
 async def test_universes_that_fall_behind_are_told_of_until_they_catch_up(engine: Engine, web: Endpoint) -> None:

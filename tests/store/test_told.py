@@ -16,7 +16,7 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 def test_the_same_is_news_once_a_day(engine: Engine) -> None:
     with engine.begin() as connection:
         assert told.claim(connection, "gateway main", "login needed", NOON, DAY)
-        told.keep(connection, "gateway main", NOON)
+        told.keep(connection, "gateway main", "login needed", NOON)
         assert not told.claim(connection, "gateway main", "login needed", NOON + DAY - MINUTE, DAY)
         assert told.claim(connection, "gateway main", "login needed", NOON + DAY, DAY)
 
@@ -24,16 +24,41 @@ def test_the_same_is_news_once_a_day(engine: Engine) -> None:
 def test_another_word_of_the_same_topic_is_news(engine: Engine) -> None:
     with engine.begin() as connection:
         assert told.claim(connection, "gateway main", "login needed", NOON, DAY)
-        told.keep(connection, "gateway main", NOON)
+        told.keep(connection, "gateway main", "login needed", NOON)
         assert told.claim(connection, "gateway main", "the phone says no", NOON + MINUTE, DAY)
         assert told.claim(connection, "gateway other", "login needed", NOON, DAY)
+
+
+def test_troubles_that_take_turns_are_each_told_once_a_day(engine: Engine) -> None:
+    turns = ["unreachable", "refused with code 326", "no way to IB"] * 20
+    told_of = []
+    with engine.begin() as connection:
+        for number, says in enumerate(turns):
+            now = NOON + number * MINUTE
+            if told.claim(connection, "gateway main", says, now, DAY):
+                told.keep(connection, "gateway main", says, now)
+                told_of.append(says)
+        assert told_of == turns[:3]
+        assert told.claim(connection, "gateway main", turns[0], NOON + DAY, DAY)
+        assert not told.claim(connection, "gateway main", turns[1], NOON + DAY, DAY), "told a minute less ago"
+        assert told.forget(connection, "gateway main")
+        assert told.claim(connection, "gateway main", turns[1], NOON + DAY, DAY), "all of it is forgotten"
 
 
 def test_what_is_told_for_good_is_no_news_for_as_long_as_it_is_remembered(engine: Engine) -> None:
     with engine.begin() as connection:
         assert told.claim(connection, "digest 7", "done", NOON, None)
-        told.keep(connection, "digest 7", NOON)
+        told.keep(connection, "digest 7", "done", NOON)
         assert not told.claim(connection, "digest 7", "done", NOON + 89 * DAY, None)
+
+
+def test_what_is_said_may_be_long(engine: Engine) -> None:
+    many = [", ".join(f"Größe {n * k}" for n in range(2000)) for k in (1, 1, 2)]
+    with engine.begin() as connection:
+        found = [told.claim(connection, "stale", says, NOON, DAY) for says in many]
+        told.keep(connection, "stale", many[0], NOON)
+        assert found == [True, False, True]
+        assert told.forget(connection, "stale")
 
 
 def test_old_news_are_forgotten(engine: Engine) -> None:
@@ -46,10 +71,10 @@ def test_old_news_are_forgotten(engine: Engine) -> None:
 def test_what_could_not_be_told_is_news_again(engine: Engine) -> None:
     with engine.begin() as connection:
         assert told.claim(connection, "digest 7", "done", NOON, None)
-        told.release(connection, "digest 7")
+        told.release(connection, "digest 7", "done")
         assert told.claim(connection, "digest 7", "done", NOON, None)
-        told.keep(connection, "digest 7", NOON)
-        told.release(connection, "digest 7")
+        told.keep(connection, "digest 7", "done", NOON)
+        told.release(connection, "digest 7", "done")
         assert not told.claim(connection, "digest 7", "done", NOON, None), "it was told; there is nothing to release"
 
 
@@ -65,7 +90,7 @@ def test_a_trouble_that_is_over_and_comes_again_is_news(engine: Engine) -> None:
         assert told.claim(connection, "gateway main", "login needed", NOON, DAY)
         assert not told.forget(connection, "gateway main"), "claimed, but not told yet"
         assert told.claim(connection, "gateway main", "login needed", NOON, DAY)
-        told.keep(connection, "gateway main", NOON)
+        told.keep(connection, "gateway main", "login needed", NOON)
         assert told.forget(connection, "gateway main")
         assert told.claim(connection, "gateway main", "login needed", NOON + MINUTE, DAY)
 

@@ -5,6 +5,7 @@ import io
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_string
 
@@ -112,6 +113,13 @@ async def test_the_same_trouble_is_told_once_and_its_end_too(web: Endpoint) -> N
     assert [post["title"] for post in web.posts] == [TROUBLE.title, BACK.title, TROUBLE.title]
 
 
+async def test_troubles_that_take_turns_are_each_told_once(web: Endpoint) -> None:
+    people = notifier(web.url())
+    other = replace(TROUBLE, title="Gateway main refuses", says="refused")
+    await told(people, *[TROUBLE, other] * 5)
+    assert [post["title"] for post in web.posts] == [TROUBLE.title, other.title]
+
+
 async def test_an_end_is_no_news_to_who_heard_of_no_trouble(web: Endpoint) -> None:
     people = notifier(web.url())
     people.over("gateway main", BACK)
@@ -144,7 +152,7 @@ async def test_without_a_database_it_is_still_told_once(web: Endpoint) -> None:
         def claim(self, topic: str, says: str, again_after: timedelta | None) -> bool:
             raise DatabaseUnreachable("Nothing answers at db:5432.")
 
-        def keep(self, topic: str) -> None:
+        def keep(self, topic: str, says: str) -> None:
             raise DatabaseUnreachable("Nothing answers at db:5432.")
 
     wishes, clock = settings(web.url()), FakeClock()
