@@ -1,10 +1,9 @@
 """`ingest backfill`: make series complete over a window, now, or by the queue."""
 
-import asyncio
-
 import typer
 
 from ingest.cli.jobs.words import Priority, Queue
+from ingest.cli.looping import run_async
 from ingest.cli.options import (
     BarSizes,
     Currency,
@@ -90,7 +89,7 @@ def backfill(
             as_json=as_json,
             verbose=verbose,
         )
-    return asyncio.run(
+    return run_async(
         run_orders(
             settings,
             clock,

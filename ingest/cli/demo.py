@@ -1,11 +1,11 @@
 """`ingest demo`: the whole product on one screen, without an account, a server or a container."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ingest.cli.looping import run_async
 from ingest.cli.options import Json
 
 
@@ -27,4 +27,4 @@ def demo(
     """
     from ingest.cli.demonstration import demonstrate
 
-    return asyncio.run(demonstrate(folder, as_json=as_json))
+    return run_async(demonstrate(folder, as_json=as_json))

@@ -1,7 +1,6 @@
 """`ingest doctor`: is everything there that a backfill needs? Each line with its fix."""
 
-import asyncio
-
+from ingest.cli.looping import run_async
 from ingest.cli.options import Json
 
 
@@ -20,7 +19,7 @@ def doctor(as_json: Json = False) -> int:
     from ingest.cli.screen import emit_json, show, table
     from ingest.config import load_settings
 
-    findings = asyncio.run(examine(load_settings()))
+    findings = run_async(examine(load_settings()))
     if as_json:
         emit_json(
             [

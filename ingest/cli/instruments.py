@@ -1,11 +1,11 @@
 """`ingest instruments`: find contracts at IB, keep them, list what is kept."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ingest.cli.looping import run_async
 from ingest.cli.options import Currency, Exchange, Json, SecType, Symbols
 
 app = typer.Typer(
@@ -89,7 +89,7 @@ def search(
     from ingest.cli.screen import emit_json, say, show, table
     from ingest.config import load_settings
 
-    found = asyncio.run(search_symbols(load_settings(), pattern))
+    found = run_async(search_symbols(load_settings(), pattern))
     if as_json:
         emit_json(
             [
@@ -118,7 +118,7 @@ def _add(queries: Any, *, as_json: bool) -> None:
 
     settings = load_settings()
     with Database.open(settings) as database:
-        found = asyncio.run(add_instruments(settings, database.engine, queries))
+        found = run_async(add_instruments(settings, database.engine, queries))
     if as_json:
         emit_json([_document(instrument) for instrument in found])
         return

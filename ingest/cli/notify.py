@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ingest.cli.looping import run_async
 from ingest.cli.options import Json
 
 if TYPE_CHECKING:
@@ -35,13 +36,12 @@ def test(as_json: Json = False) -> int:
 
       INGEST_NOTIFY_URLS="ntfy://my-topic tgram://bottoken/chat" ingest notify test --json
     """
-    import asyncio
 
     from ingest.cli.screen import emit_json, fail
     from ingest.config import load_settings
     from ingest.errors import EXIT_INCOMPLETE
 
-    deliveries = asyncio.run(_sent(load_settings().notify))
+    deliveries = run_async(_sent(load_settings().notify))
     if as_json:
         emit_json({"services": [{"service": each.service, "problem": each.problem} for each in deliveries]})
     else:

@@ -1,8 +1,8 @@
 """`ingest plan`: what a backfill would ask, cost and take, before anything is sent."""
 
-import asyncio
 from typing import Any
 
+from ingest.cli.looping import run_async
 from ingest.cli.options import (
     BarSizes,
     Currency,
@@ -67,7 +67,7 @@ def plan(
         zone=tz,
     )
     with Database.open(settings) as database:
-        preview = asyncio.run(plan_preview(settings, database.engine, asked, clock))
+        preview = run_async(plan_preview(settings, database.engine, asked, clock))
     if as_json:
         emit_json(plan_json(preview))
     else:

@@ -1,6 +1,5 @@
 """`--queue` of `ingest backfill` and `update`: what became of each series, as a table or for machines."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import Engine
 
 from ingest.app.queueing import QueuedSeries
 from ingest.cli.jobs.words import count
+from ingest.cli.looping import run_async
 from ingest.cli.screen import configure_logs, emit_json, say, show, table
 from ingest.config import Settings
 from ingest.database import Database
@@ -23,7 +23,7 @@ def run_queueing(
     """Open the database, queue, say what became of it. Gives the exit code."""
     configure_logs(verbose=verbose)
     with Database.open(settings) as database:
-        found = asyncio.run(_awaited(queueing(database.engine)))
+        found = run_async(_awaited(queueing(database.engine)))
     if as_json:
         emit_json({"series": [_document(each) for each in found]})
         return 0

@@ -1,6 +1,5 @@
 """`ingest scheduler`: put wishes to work when their schedules say so, until told to stop, or once."""
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ingest.cli.looping import run_async
 from ingest.cli.options import Verbose
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _once(settings: "Settings", *, as_json: bool, verbose: bool) -> int:
     configure_logs(verbose=verbose, running=True)
     clock = clock_of(settings)
     with Database.open(settings) as database:
-        found = asyncio.run(Scheduler(database.engine, clock, settings).once())
+        found = run_async(Scheduler(database.engine, clock, settings).once())
     if as_json:
         emit_json(_document(found))
     elif found.fired:

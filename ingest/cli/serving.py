@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from ingest.app.connecting import clock_of
 from ingest.app.serving.service import Part, Service
 from ingest.app.telling import people_of
+from ingest.cli.looping import run_async
 from ingest.cli.screen import configure_logs, say
 from ingest.clock import Clock
 from ingest.config import Settings
@@ -37,7 +38,7 @@ def serve(
         engine = database.engine
         people = people_of(settings, engine, clock)
         service = Service(settings, engine, clock, gateways, parts(settings, engine, clock), people)
-        return asyncio.run(_run(service))
+        return run_async(_run(service))
 
 
 async def _run(service: Service) -> int:

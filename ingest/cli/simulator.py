@@ -1,12 +1,12 @@
 """`ingest simulator`: an IB Gateway stand-in on a real socket, for demos and for anybody's tests."""
 
-import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ingest.cli.looping import run_async
 from ingest.errors import GatewayError, UsageError
 
 
@@ -57,7 +57,7 @@ def simulator(
     except (ValueError, OSError) as error:
         raise UsageError(f"{error}.") from None
     try:
-        asyncio.run(run(options, world, clock))
+        run_async(run(options, world, clock))
     except OSError as error:
         raise GatewayError(
             f"Cannot listen on {host}:{port}: {error.strerror or error}.", hint="Choose another --port, or 0."

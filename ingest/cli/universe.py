@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ingest.cli.looping import run_async
 from ingest.cli.options import Currency, Exchange, Json, SecType
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def diff(
     settings = load_settings()
     clock = clock_of(settings)
     with Database.open(settings) as database:
-        found = asyncio.run(_compare(settings, database.engine, name, clock))
+        found = run_async(_compare(settings, database.engine, name, clock))
         applied = _apply(database.engine, found, clock) if apply else ()
     if as_json:
         emit_json(diff_json(found, applied))

@@ -3,6 +3,7 @@
 import asyncio
 
 from ingest.cli.jobs.words import Priority, Queue
+from ingest.cli.looping import run_async
 from ingest.cli.options import Json, OutsideRth, SomeBarSizes, SomeSymbols, Verbose, What
 
 
@@ -56,4 +57,4 @@ def update(
 
     if queue:
         return run_queueing(settings, queued, as_json=as_json, verbose=verbose)
-    return asyncio.run(run_orders(settings, clock, orders, as_json=as_json, verbose=verbose))
+    return run_async(run_orders(settings, clock, orders, as_json=as_json, verbose=verbose))

@@ -1,6 +1,5 @@
 """`ingest jobs list`: the queue as a table, once or again and again."""
 
-import asyncio
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingest.cli.jobs.table import queue_json, queue_table
+from ingest.cli.looping import run_async
 from ingest.cli.options import Json
 
 if TYPE_CHECKING:
@@ -137,4 +137,4 @@ def _watch(look: "Callable[[int], QueueView]", limit: int, *, as_json: bool) -> 
                 await clock.sleep(_REDRAW_SECONDS)
 
     with suppress(KeyboardInterrupt):
-        asyncio.run(draw())
+        run_async(draw())

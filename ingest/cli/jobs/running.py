@@ -1,11 +1,11 @@
 """`ingest jobs plan` and `run`: what a job file wants, priced, or had at once by this very process."""
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ingest.cli.jobs.words import JobFile, plain, tell_unmet
+from ingest.cli.looping import run_async
 from ingest.cli.options import Json, Verbose
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def plan(file: JobFile, as_json: Json = False) -> int:
     clock = clock_of(settings)
     job = read_job(file, clock.now().date())
     with Database.open(settings) as database:
-        preview, unmet = asyncio.run(job_preview(settings, database.engine, job, clock))
+        preview, unmet = run_async(job_preview(settings, database.engine, job, clock))
     if as_json:
         emit_json({"job": job.name, **plan_json(preview), "unmet": plain(unmet)})
     elif preview.plans:
@@ -91,7 +91,7 @@ def _run(settings: "Settings", clock: "Clock", job: "Job", *, retry_failed: bool
     with Database.open(settings) as database:
         asked_of(database.engine, job.universe, None)  # before a gateway is looked for: is there such a universe?
         ordering = _Ordering(job, clock)
-        report = asyncio.run(run_on(settings, clock, database.engine, ordering, retry_failed=retry_failed))
+        report = run_async(run_on(settings, clock, database.engine, ordering, retry_failed=retry_failed))
         telling.ran(report, ordering.made.unmet)
         if job.export is not None and report.series and not report.stopped:
             _publish(database, ordering, job.export, telling)
