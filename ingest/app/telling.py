@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -28,8 +29,10 @@ from ingest.store import told
 
 #: Gateways restart themselves every night; what is over by then needs nobody.
 PATIENCE = timedelta(minutes=15)
-#: By the wall: jobs that fail within so long of the first are told of together.
-GATHERED_SECONDS = 30.0
+#: By the wall: jobs that fail within so long of the first are told of together; in each further message for longer.
+GATHERED_SECONDS = (30.0, 600.0, 3600.0, 6 * 3600.0)
+#: After so long without a failure the next is told as soon as the first was.
+QUIET_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +81,39 @@ def people_of(settings: Settings, engine: Engine, clock: Clock) -> "People":
     return People(Notifier(services_of(settings.notify), settings.notify, memory), clock)
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """Failed `jobs` of one wish that nobody was told of yet. `messages` went out before, the last at `told_at`."""
+
+    jobs: list[FailedJob] = field(default_factory=list)
+    messages: int = 0
+    told_at: float = 0.0
+    waiting: "asyncio.Task[None] | None" = None
+
+
 @dataclass(frozen=True, slots=True)
 class People:
     """Everybody who wants to know. No method waits for a service or raises; `close` waits a little."""
 
     notifier: Notifier
     clock: Clock
-    _failed: dict[str, list[FailedJob]] = field(default_factory=dict)
-    _gathering: "dict[str, asyncio.Task[None]]" = field(default_factory=dict)
+    _failed: dict[str, _Gathered] = field(default_factory=dict)
 
     async def concluded(self, done: Conclusion) -> None:
         """A firing has ended: its digest; for those who want none, at least what failed."""
         if self.notifier.cares_for(Kind.DIGEST):
             self.notifier.tell(digest(done))
-        elif done.failed:
-            self.notifier.tell(failures(done.wish, done.failed))
+            return
+        for job in done.failed:
+            await self.job_failed(done.wish, job)
 
     async def job_failed(self, wish: str, job: FailedJob) -> None:
-        """A job of no firing has ended failed (`wish` is empty when it was queued by hand). Told with those that follow
-        soon: what is wrong with one is mostly wrong with many."""
-        if not self.notifier.cares_for(Kind.FAILURE):
-            return
-        gathered = self._failed.setdefault(wish, [])
-        gathered.append(job)
-        if len(gathered) == 1:
-            self._gathering[wish] = asyncio.create_task(self._gather(wish))
+        """A job that is in no digest has ended failed (`wish` is empty when it was queued by hand).
+
+        Told with those that follow soon: what is wrong with one is mostly wrong with many.
+        """
+        if self.notifier.cares_for(Kind.FAILURE):
+            self._gather(wish, [job])
 
     async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None:
         """A gateway is not there, or turned us away. Told once it has lasted longer than a restart does."""
@@ -126,15 +137,41 @@ class People:
             self.notifier.over(STALE_TOPIC)
 
     async def close(self) -> None:
-        for gathering in self._gathering.values():
-            gathering.cancel()
-        for wish in tuple(self._failed):
-            self._tell_failed(wish)
+        """Tell what is gathered, whether or not it is news, and wait for what is on its way."""
+        self._stop_gathering()
+        await self.notifier.close()
+        self._stop_gathering()  # what nobody was told of meanwhile is gathered again
+        for wish, gathered in self._failed.items():
+            if gathered.jobs:
+                self._tell_failed(wish, gathered, is_last=True)
         await self.notifier.close()
 
-    async def _gather(self, wish: str) -> None:
-        await self.notifier.wall.sleep(GATHERED_SECONDS)
-        self._tell_failed(wish)
+    def _gather(self, wish: str, jobs: Sequence[FailedJob]) -> None:
+        gathered = self._failed.setdefault(wish, _Gathered())
+        gathered.jobs += jobs
+        if gathered.waiting is None:
+            gathered.waiting = asyncio.create_task(self._wait(wish, gathered))
 
-    def _tell_failed(self, wish: str) -> None:
-        self.notifier.tell(failures(wish, self._failed.pop(wish)))
+    async def _wait(self, wish: str, gathered: _Gathered) -> None:
+        wall = self.notifier.wall
+        if wall.monotonic() - gathered.told_at >= QUIET_SECONDS:
+            gathered.messages = 0
+        await wall.sleep(GATHERED_SECONDS[min(gathered.messages, len(GATHERED_SECONDS) - 1)])
+        gathered.waiting = None
+        self._tell_failed(wish, gathered)
+
+    def _tell_failed(self, wish: str, gathered: _Gathered, *, is_last: bool = False) -> None:
+        """The first message is held against what was told before and by others; what is no news then, or what nobody
+        took, is in the next one. That has been gathered for long enough to be told in any case."""
+        jobs, gathered.jobs = gathered.jobs, []
+        message = failures(wish, jobs)
+        if gathered.messages or is_last:
+            message = replace(message, again_after=timedelta())
+        gathered.messages, gathered.told_at = gathered.messages + 1, self.notifier.wall.monotonic()
+        self.notifier.tell(message, None if is_last else partial(self._gather, wish, jobs))
+
+    def _stop_gathering(self) -> None:
+        for gathered in self._failed.values():
+            if gathered.waiting is not None:
+                gathered.waiting.cancel()
+                gathered.waiting = None

@@ -80,13 +80,16 @@ def digest(done: Conclusion) -> Message:
 
 
 def failures(wish: str, jobs: Sequence[FailedJob]) -> Message:
-    """Jobs that ended failed, in one message. `wish` is empty for jobs that were queued by hand."""
+    """Jobs that ended failed, in one message. `wish` is empty for jobs that were queued by hand.
+
+    One reason is one piece of news, whichever series it hits.
+    """
     whose = wish or "jobs queued by hand"
     lines = [f"Job {job.id}, {job.subject}: {_short(job.reason)}" for job in jobs]
     first = jobs[0].id
     advice = f"`ingest jobs show {first}` tells more, `ingest jobs retry {first}` tries again."
     title = f"{whose}: {_count(len(jobs), 'job')} failed"
-    says = "; ".join(sorted({f"{job.subject}: {_wording(job.reason)}" for job in jobs}))
+    says = "; ".join(sorted({_wording(job.reason) for job in jobs}))
     body = "\n\n".join([_lines(lines), advice])
     return Message(Kind.FAILURE, Level.BAD, title, body, f"failed {wish}", says)
 

@@ -117,10 +117,13 @@ class Notifier:
         }
         return bool(self.services) and wished.get(kind, True)
 
-    def tell(self, message: Message) -> None:
-        """Send if it is news. Returns at once and never raises; `close` waits for what is on its way."""
+    def tell(self, message: Message, otherwise: Callable[[], None] | None = None) -> None:
+        """Send if it is news. Returns at once and never raises; `close` waits for what is on its way.
+
+        `otherwise` is called when it is no news, or nobody took it: then nobody was told.
+        """
         if self.cares_for(message.kind):
-            self._begin(lambda: self._tell(message))
+            self._begin(lambda: self._tell(message, otherwise or _nothing))
 
     def over(self, topic: str, message: Message | None = None) -> None:
         """The trouble is over; `message` goes to those who were told of it. Returns at once and never raises."""
@@ -149,13 +152,16 @@ class Notifier:
         async with self._in_order:
             await work()
 
-    async def _tell(self, message: Message) -> None:
+    async def _tell(self, message: Message, otherwise: Callable[[], None]) -> None:
         claimed = await self._remember("claim", message.topic, message.says, message.again_after)
         if not claimed:
+            otherwise()
             return
         deliveries = await self.send(message)
         arrived = any(each.was_taken or each.may_have_arrived for each in deliveries)
         await self._remember("keep" if arrived else "release", message.topic, message.says)
+        if not arrived:
+            otherwise()
 
     async def _over(self, topic: str, message: Message | None) -> None:
         was_told = await self._remember("forget", topic)
@@ -191,6 +197,10 @@ class Notifier:
                 return Delivery(service.name, await _in_thread(lambda: service.send(message)))
         except TimeoutError:
             return Delivery(service.name, f"gave no answer in {self.deadline_seconds:g} s", may_have_arrived=True)
+
+
+def _nothing() -> None:
+    """Whoever tells does not mind whether it is news."""
 
 
 def _in_thread(work: Callable[[], str]) -> "asyncio.Future[str]":

@@ -159,3 +159,83 @@ async def test_jobs_that_fail_together_are_told_of_together(engine: Engine, web:
     await quiet.job_failed("", FailedJob(43, "S43 1d TRADES", "IB refused."))
     await quiet.close()
     assert len(web.posts) == 2
+
+
+class Wall(FakeClock):
+    """On which sleep lasts until somebody advances it."""
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.monotonic() + seconds
+        while self.monotonic() < until:
+            await asyncio.sleep(0)
+
+
+async def passes(everybody: People, seconds: float) -> None:
+    """In steps of half a minute; what is sent meanwhile arrives."""
+    assert isinstance(everybody.notifier.wall, Wall)
+    await asyncio.sleep(0)  # whoever is to wait begins to
+    while seconds > 0:
+        everybody.notifier.wall.advance(min(30.0, seconds))
+        seconds -= 30.0
+        for _ in range(5):
+            await asyncio.sleep(0)
+        while everybody.notifier._pending:
+            await asyncio.wait(everybody.notifier._pending)
+
+
+def by_hand(number: int, reason: str = "IB refused.") -> FailedJob:
+    return FailedJob(number, f"S{number} 1d TRADES", reason)
+
+
+def patient(engine: Engine, web: Endpoint) -> People:
+    found = people(engine, web, FakeClock(NOON))
+    found.notifier.wall = Wall(NOON)
+    return found
+
+
+async def test_jobs_that_go_on_failing_are_gathered_for_ever_longer_and_none_is_lost(
+    engine: Engine, web: Endpoint
+) -> None:
+    everybody = patient(engine, web)
+    for number in range(20):
+        await everybody.job_failed("", by_hand(number, "IB refused." if number % 2 else "No answer in 120 s."))
+        await passes(everybody, 45)
+    await everybody.close()
+    assert titles(web) == [f"jobs queued by hand: {many} failed" for many in ("1 job", "14 jobs", "5 jobs")]
+    listed = "\n".join(post["message"] for post in web.posts)
+    assert all(f"S{number} 1d TRADES" in listed for number in range(20))
+
+
+async def test_after_a_quiet_day_a_failure_is_told_at_once_again(engine: Engine, web: Endpoint) -> None:
+    everybody = patient(engine, web)
+    for day in range(3):
+        await everybody.job_failed("", by_hand(day, f"Day {'abc'[day]}."))
+        await passes(everybody, 30)
+        assert len(web.posts) == day + 1
+        await passes(everybody, 86_400)
+    await everybody.close()
+
+
+async def test_what_another_process_has_told_today_waits_for_the_next_message(engine: Engine, web: Endpoint) -> None:
+    await (first := patient(engine, web)).job_failed("", by_hand(1))
+    await first.close()
+    second = patient(engine, web)
+    await second.job_failed("", by_hand(2))
+    await passes(second, 60)
+    assert len(web.posts) == 1, "the same reason, within a day"
+    await second.job_failed("", by_hand(3))
+    await passes(second, 600)
+    assert titles(web)[1:] == ["jobs queued by hand: 2 jobs failed"]
+    await second.close()
+    assert len(web.posts) == 2
+
+
+async def test_failures_that_nobody_took_are_in_the_next_message(engine: Engine, web: Endpoint) -> None:
+    everybody = patient(engine, web)
+    everybody.notifier.attempts = 1
+    web.statuses = [500]
+    await everybody.job_failed("", by_hand(1))
+    await passes(everybody, 30)
+    await everybody.job_failed("", by_hand(2))
+    await everybody.close()
+    assert titles(web) == ["jobs queued by hand: 1 job failed", "jobs queued by hand: 2 jobs failed"]

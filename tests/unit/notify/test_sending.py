@@ -134,6 +134,17 @@ async def test_what_nobody_took_is_told_again(web: Endpoint) -> None:
     assert len(web.posts) == 4
 
 
+async def test_whoever_tells_hears_when_nobody_was_told(web: Endpoint) -> None:
+    people = notifier(web.url())
+    untold: list[str] = []
+    web.statuses = [500, 500, 500]
+    people.tell(TROUBLE, lambda: untold.append("nobody took it"))
+    people.tell(TROUBLE, lambda: untold.append("told"))
+    people.tell(TROUBLE, lambda: untold.append("no news"))
+    await people.close()
+    assert untold == ["nobody took it", "no news"]
+
+
 async def test_a_day_later_it_is_news_again(web: Endpoint) -> None:
     people = notifier(web.url())
     memory = people.memory
