@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from itertools import takewhile
-from typing import Any
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -28,6 +28,8 @@ from ingest.cli import (
 from ingest.cli import (
     run as run_command,
 )
+from ingest.cli.helping import readable
+from ingest.cli.misuse import MISUSE, described
 from ingest.cli.screen import configure_logs, fail
 from ingest.errors import EXIT_INTERRUPTED, IngestError, UsageError
 
@@ -59,16 +61,29 @@ app.add_typer(notify.app, name="notify")
 app.command()(simulator.simulator)
 
 
-#: What Typer raises for an unknown option, a missing argument or a value that does not parse.
-_MISUSE: Any = typer.BadParameter.__base__
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ingest {metadata.version('ingest')}")
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and leave.")
+]
+
+
+@app.callback(no_args_is_help=True)
+def root(version: _Version = False) -> None:
+    """The program itself; its help is that of `app`."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code. Our own errors are printed, never traced."""
     as_json = "--json" in arguments
     configure_logs(verbose=False)
+    tree = readable(app)
     try:
-        result = app(list(arguments), standalone_mode=False)
+        result = tree(list(arguments), standalone_mode=False)
     except IngestError as error:
         return _failed(error, as_json=as_json)
     except typer.Abort:
@@ -79,17 +94,16 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except typer.Exit as leaving:
         return int(leaving.exit_code)
-    except _MISUSE as error:
-        fail(f"{error.format_message().rstrip('.')}. See `ingest {' '.join(_command(arguments))} --help`.")
-        return UsageError.exit_code
+    except MISUSE as error:
+        return _misused(described(error, arguments, tree))
     return result if isinstance(result, int) else 0
 
 
-def _command(arguments: Sequence[str]) -> list[str]:
-    """The command's own words: `instruments add` of `instruments add AAPL --json`."""
-    words = list(takewhile(lambda word: not word.startswith("-"), arguments))
-    groups = {group.name for group in app.registered_groups}
-    return words[: 2 if words and words[0] in groups else 1]
+def _misused(problem: str) -> int:
+    """Nothing is to be said where the help was shown, as it is for a group of commands without a command."""
+    if problem:
+        fail(problem)
+    return UsageError.exit_code
 
 
 def _failed(error: IngestError, *, as_json: bool) -> int:
