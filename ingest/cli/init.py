@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+_FIRST_PLAN = "ingest plan AAPL -b 1d --start 2024-01-02"
+
 
 def init(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -34,4 +36,4 @@ def init(
         return
     done = "is up to date" if before == after else "was created" if before is None else f"was upgraded from {before}"
     say(f"The schema in the database {database.where} {done} (revision {after}).")
-    say("Next: `ingest doctor` checks the gateway, `ingest plan AAPL --start 2024-01-02` shows what a backfill costs.")
+    say(f"Next: `ingest doctor` checks the gateway, `{_FIRST_PLAN}` shows what a backfill costs.")

@@ -29,7 +29,7 @@ from ingest.store.reading import Extent, Name, NamedSeries
 from ingest.store.series import SeriesRow
 
 _FORMAT = 1
-_DAMAGED = "Check it with `ingest export --verify`, and take another one."
+_DAMAGED = "Check it with `ingest export --verify FOLDER`, and take another one."
 _ID = re.compile(r"[0-9TZ]+-[0-9a-f]+")
 
 
