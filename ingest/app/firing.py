@@ -9,6 +9,7 @@ from ingest.clock import Clock
 from ingest.errors import UsageError
 from ingest.store import firings, jobs, universes, wishes
 from ingest.wishes import Job, document_of
+from ingest.wishes.places import is_another, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,10 @@ def _check_universe(connection: Connection, job: Job) -> None:
 
 def _keep(connection: Connection, job: Job) -> None:
     """So that freshness and pauses know it. When it is due next is the scheduler's to say, and is left as it is."""
-    path = job.path.parent.resolve() / job.path.name
     known = wishes.by_name(connection, job.name)
-    if known is not None and known.removed_at is None and Path(known.path) != path and Path(known.path).exists():
+    if known is not None and known.removed_at is None and is_another(Path(known.path), job.path):
         raise UsageError(
             f"{job.path}: the name {job.name!r} belongs to {known.path}.", hint="Give one of the two another name."
         )
     next_due = known.next_due if known is not None and known.removed_at is None else None
-    wishes.save(connection, job.name, str(path), document_of(job), next_due)
+    wishes.save(connection, job.name, str(place(job.path)), document_of(job), next_due)

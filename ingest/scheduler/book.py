@@ -12,12 +12,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from ingest.scheduler.folder import problem_at
 from ingest.scheduler.occurrences import check_schedule, last_due, next_after
 from ingest.store import firings, wishes
 from ingest.store.firings import Cause
 from ingest.store.jobs import queue_expansion
 from ingest.store.wishes import WishRow
-from ingest.wishes import Job, document_of, job_of
+from ingest.wishes import Job, JobError, document_of, job_of
+from ingest.wishes.places import is_another, place
 
 _TICK = timedelta(microseconds=1)
 
@@ -56,12 +58,14 @@ def last_good(engine: Engine, folder: Path) -> tuple[Job, ...]:
 def take_over(engine: Engine, job: Job, now: datetime, *, was_watched: bool) -> tuple[Waiting, Fired | None]:
     """Keep a wish as its file is now, and catch up what was missed, once.
 
-    `was_watched`: a scheduler was there all the time, so that what is due now is no late-comer.
+    `was_watched`: a scheduler was there all the time, so that what is due now is no late-comer. Raises JobError where
+    its name is another's.
     """
     next_due = None if job.schedule is None else next_after(job.schedule, now)
     fired = None
     with engine.begin() as connection:
         row = wishes.by_name(connection, job.name)
+        _check_name(row, job)
         missed = None if row is None or job.schedule is None else _missed(connection, row, job, now)
         if row is not None and missed is not None:
             on_time = was_watched and missed == row.next_due
@@ -71,20 +75,29 @@ def take_over(engine: Engine, job: Job, now: datetime, *, was_watched: bool) -> 
 
 
 def fire(engine: Engine, wish: Waiting, now: datetime) -> tuple[Waiting, Fired | None]:
-    """Put a wish to work that is due; of several occurrences the last. None: another scheduler did it before."""
+    """Put a wish to work that is due; of several occurrences the last. None: another scheduler did it before.
+
+    Raises JobError where its name is another's: of two that began at the same moment, who came last.
+    """
     assert wish.job.schedule is not None and wish.next_due is not None
     due = last_due(wish.job.schedule, wish.next_due - _TICK, now) or wish.next_due
     next_due = next_after(wish.job.schedule, now)
     with engine.begin() as connection:
+        _check_name(wishes.by_name(connection, wish.job.name), wish.job)
         fired = _put_to_work(connection, wish.job, due, "schedule" if due == wish.next_due else "catch_up")
         wishes.set_next_due(connection, wish.job.name, next_due)
     return Waiting(wish.job, next_due), fired
 
 
-def remove(engine: Engine, name: str) -> None:
-    """Its file is gone: it does not fire any more. What was fired goes on."""
+def remove(engine: Engine, name: str, path: Path | None = None) -> None:
+    """Its file is gone: it does not fire any more. What was fired goes on.
+
+    `path`: where it was. Where another file has its name by now, that one keeps it.
+    """
     with engine.begin() as connection:
-        wishes.remove(connection, name)
+        row = wishes.by_name(connection, name)
+        if row is not None and (path is None or not is_another(Path(row.path), path)):
+            wishes.remove(connection, name)
 
 
 def left_over(engine: Engine, folder: Path, present: Collection[str], wrong: Collection[Path]) -> tuple[str, ...]:
@@ -105,9 +118,18 @@ def left_over(engine: Engine, folder: Path, present: Collection[str], wrong: Col
     )
 
 
-def place(path: Path) -> Path:
-    """Where a job file lies, from any working folder; a file that is a link stays one."""
-    return path.parent.resolve() / path.name
+def _check_name(row: WishRow | None, job: Job) -> None:
+    """Raises JobError where another folder has the name; one that nobody fires gives it up to one with a schedule.
+
+    Of two files in one folder the folder judges.
+    """
+    if row is None or row.removed_at is not None or not is_another(Path(row.path), job.path):
+        return
+    is_ours = Path(row.path).parent == place(job.path).parent
+    gives_way = row.next_due is None and job.schedule is not None
+    if not is_ours and not gives_way:
+        said = f"{job.name!r} is the name of {row.path} already, in another folder; give one of the two another name"
+        raise JobError([problem_at(job.path, "name", said)])
 
 
 def _as_read(row: WishRow) -> Job | None:

@@ -98,7 +98,7 @@ class JobFolder:
             if owner is None:
                 file.good = file.found
             else:
-                file.problems = (_problem(path, "name", f"{file.found.name!r} is the name of {owner} already"),)
+                file.problems = (problem_at(path, "name", f"{file.found.name!r} is the name of {owner} already"),)
             if file.good is not None and owners.setdefault(file.good.name, path) != path:
                 file.good = None  # what it was called before is another's name now
 
@@ -125,13 +125,13 @@ def _checked(path: Path, now: datetime) -> tuple[list[Job], list[Problem]]:
         try:
             never = job.schedule is not None and next_after(job.schedule, now) is None
         except UnusableCalendar as error:
-            return [], [_problem(path, "schedule.after_close", str(error))]
+            return [], [problem_at(path, "schedule.after_close", str(error))]
         if never:
-            return [], [_problem(path, "schedule", "is never due again")]
+            return [], [problem_at(path, "schedule", "is never due again")]
     return jobs, problems
 
 
-def _problem(path: Path, key: str, message: str) -> Problem:
+def problem_at(path: Path, key: str, message: str) -> Problem:
     """At the line of the key, in a file that was right a moment ago."""
     try:
         line = Positions.of(path.read_text(encoding="utf-8-sig")).line(tuple(key.split(".")))

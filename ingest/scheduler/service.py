@@ -6,11 +6,12 @@ simply made again, and what was missed meanwhile is caught up once: a firing mak
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
@@ -56,6 +57,7 @@ class Scheduler:
         self._poll_seconds = settings.scheduler.poll_seconds
         self._wishes: dict[str, Waiting] = {}
         self._troubles: dict[str, str] = {}
+        self._clashes: dict[str, tuple[Problem, ...]] = {}
         self._fired: list[Fired] = []
         self._found: Found | None = None
         self._is_settled = False
@@ -186,15 +188,17 @@ class Scheduler:
     def _follow(self, jobs: Mapping[str, Job]) -> None:
         """Take over what is new or has changed, and let go of what is gone."""
         for name in sorted(self._wishes.keys() - jobs.keys()):
-            self._remove(name)
+            self._remove(name, self._wishes[name].job.path)
+        for name in self._clashes.keys() - jobs.keys():
+            del self._clashes[name]
         for name, job in jobs.items():
             known = self._wishes.get(name)
             if known is None or known.job != job:
                 now, watched = self.clock.now(), self._is_watching
                 self._attempt(name, partial(book.take_over, self.engine, job, now, was_watched=watched))
 
-    def _remove(self, name: str) -> None:
-        book.remove(self.engine, name)
+    def _remove(self, name: str, path: Path | None = None) -> None:
+        book.remove(self.engine, name, path)
         self._wishes.pop(name, None)
         log.info("wish_removed", wish=name)
 
@@ -204,10 +208,14 @@ class Scheduler:
             wish, fired = work()
         except (DatabaseUnreachable, SchemaMismatch):
             raise
+        except JobError as error:
+            self._clash(name, error.problems)
+            return
         except (DatabaseError, ValueError) as error:
             self._trouble(name, str(error))
             return
         self._troubles.pop(name, None)
+        self._clashes.pop(name, None)
         known, self._wishes[name] = self._wishes.get(name), wish
         due = _said(wish.next_due)
         if fired is not None:
@@ -225,12 +233,18 @@ class Scheduler:
             self._troubles[name] = why
             log.error("wish_in_trouble" if name else "folder_in_trouble", why=why, **({"wish": name} if name else {}))
 
+    def _clash(self, name: str, problems: tuple[Problem, ...]) -> None:
+        """Its file is right, but its name is another's. Told with the files that are wrong, once."""
+        if self._found is not None and self._clashes.get(name) != problems:
+            _tell_wrong(problems)
+        self._clashes[name] = problems
+
     def _begun(self) -> Found:
-        return Found(self.waiting, self.folder.problems, tuple(self._fired))
+        clashes = (problem for problems in self._clashes.values() for problem in problems)
+        return Found(self.waiting, (*self.folder.problems, *clashes), tuple(self._fired))
 
     def _say_begun(self, found: Found) -> None:
-        for problem in self.folder.problems:
-            log.error("job_file_wrong", problem=str(problem))
+        _tell_wrong(found.problems)
         if not found.wishes and not found.problems and not self._stopped:
             log.warning("no_job_files", why=self.missing or _nothing(self.folder), next=_BEGIN)
 
@@ -247,8 +261,12 @@ def _said(moment: datetime | None) -> str:
     return "by hand only" if moment is None else f"{moment:%Y-%m-%d %H:%M:%SZ}"
 
 
-def _tell(look: Look) -> None:
-    for problem in look.news:
+def _tell_wrong(problems: Iterable[Problem]) -> None:
+    for problem in problems:
         log.error("job_file_wrong", problem=str(problem))
+
+
+def _tell(look: Look) -> None:
+    _tell_wrong(look.news)
     for path in look.mended:
         log.warning("job_file_mended", file=str(path))

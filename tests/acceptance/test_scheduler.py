@@ -195,3 +195,17 @@ def test_run_refuses_a_folder_that_was_named_and_is_not_there_and_works_without_
         assert "jobs/ cannot be read: no such file or directory" in said
         assert "ingest jobs example" in said
         assert running.end(signal.SIGTERM) == 0
+
+
+def test_once_says_whose_name_a_wish_has(ingest: CommandLine, scene: Scene) -> None:
+    scene.put()
+    assert ingest.run("scheduler", "--once").returncode == 0
+    elsewhere = Scene(scene.engine, scene.folder.with_name("elsewhere"))
+    elsewhere.folder.mkdir()
+    elsewhere.put()
+    done = ingest.run("scheduler", "--once", "--jobs", "elsewhere")
+    assert done.returncode == 9
+    said = (
+        f"elsewhere/hourly.toml:1: name: 'hourly' is the name of {scene.folder}/hourly.toml already, in another folder"
+    )
+    assert done.stderr.count(said) == 1
