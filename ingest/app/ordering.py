@@ -73,6 +73,13 @@ async def orders_of(gateway: Gateway, engine: Engine, wanted: Wanted, clock: Clo
     ]
 
 
+def begun(engine: Engine, rows: Sequence[SeriesRow]) -> list[SeriesRow]:
+    """Those series of which the ledger holds something."""
+    with engine.connect() as connection:
+        held = ledger.read_many(connection, [row.id for row in rows])
+    return [row for row in rows if held[row.id].entries]
+
+
 def update_orders(engine: Engine, rows: Sequence[SeriesRow], clock: Clock) -> list[Order]:
     """For series that hold something: from the ledger's end to the last closed bar, and what is not settled before."""
     orders = []

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ingest.cli.jobs.words import count
 from ingest.cli.options import Json, SomeBarSizes, SomeSymbols, What
 
 
@@ -28,7 +29,7 @@ def coverage(
       ingest coverage AAPL --bar-size 1m --prove
     """
     from ingest.app.standing import ledgers_of
-    from ingest.cli.held import held_series
+    from ingest.cli.held import held_series, none_held
     from ingest.cli.screen import emit_json, say, show
     from ingest.config import load_settings
     from ingest.database import Database
@@ -44,10 +45,17 @@ def coverage(
         for each in found:
             show(_table(each))
         if not found:
-            say("The database holds no series yet. Begin one with `ingest backfill`.")
+            say(none_held(symbols, bar_size, what))
         elif prove:
-            say(f"{unproved} stretches without proof." if unproved else "Every stretch is backed by a logged request.")
+            show(verdict(unproved))
     return EXIT_INCOMPLETE if unproved else 0
+
+
+def verdict(unproved: int) -> str:
+    """What `--prove` came to: a result like the table."""
+    if not unproved:
+        return "Every stretch is backed by a logged request."
+    return f"{count(unproved, 'stretch', 'stretches')} without proof."
 
 
 def _table(each: Any) -> Any:

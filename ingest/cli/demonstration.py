@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from ingest import feed
 from ingest.app.ordering import Wanted, orders_of
 from ingest.app.standing import ledgers_of, status_rows
+from ingest.cli.coverage import verdict
 from ingest.cli.report import report_table
 from ingest.cli.running import Orders, run_on, tell
 from ingest.cli.screen import configure_logs, say, show
@@ -110,7 +111,7 @@ def _stand(engine: Engine, clock: Clock) -> int:
         rows = series_store.listing(connection)
     show(status_table(status_rows(engine, rows, clock.now())))
     unproved = sum(len(each.unproved) for each in ledgers_of(engine, rows, prove=True))
-    show(f"{unproved} stretches without proof." if unproved else "Every stretch is backed by a logged request.")
+    show(verdict(unproved))
     return unproved
 
 

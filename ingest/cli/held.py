@@ -1,5 +1,7 @@
 """Which series of the database a command means by its symbols and flags."""
 
+import shlex
+
 from sqlalchemy import Engine
 
 from ingest.cli.options import usage
@@ -10,6 +12,20 @@ from ingest.errors import UnknownInstrument
 from ingest.store import instruments
 from ingest.store import series as series_store
 from ingest.store.series import SeriesRow
+
+
+def none_held(
+    symbols: list[str] | None, sizes: list[str] | None = None, what: str = "", *, origin: Origin | None = None
+) -> str:
+    """Says that `held_series` found nothing, and what would change that."""
+    kind = f"{origin} " if origin else ""
+    narrow = "such " if sizes or what else ""
+    if symbols:
+        names = " ".join(shlex.quote(each) for each in symbols)
+        return f"No {narrow}{kind}bars of {', '.join(symbols)} are held; `ingest backfill {names} …` begins them."
+    if narrow:
+        return f"No such {kind}series is held; `ingest status` lists what is."
+    return f"No {kind}series is held yet. Begin one with `ingest backfill`."
 
 
 def held_series(

@@ -78,6 +78,7 @@ def plan_table(preview: Any) -> Any:
     """One row per series, and below it what it all costs."""
     from rich.console import Group
 
+    from ingest.cli.jobs.words import count
     from ingest.cli.screen import span, table
 
     made = table("series", "requests", "each", "from", "to", "settled without asking", right=("requests",))
@@ -92,7 +93,9 @@ def plan_table(preview: Any) -> Any:
             "; ".join(sorted({entry.reason for entry in each.ruled})) or "–",
         )
     cost = preview.cost
-    lines = [f"{cost.requests} requests for bars" + (f", {cost.heads} for head timestamps" if cost.heads else "") + "."]
+    lines = [
+        f"{count(cost.requests, 'request')} for bars{f', {cost.heads} for head timestamps' if cost.heads else ''}."
+    ]
     if cost.small_units:
         lines.append(
             f"{cost.small_units} of them count under IB's rules for small requests (60 in 10 minutes); "

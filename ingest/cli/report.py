@@ -4,8 +4,8 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
+from ingest.cli.jobs.words import count
 from ingest.cli.screen import span, table
-from ingest.domain.ledger import State
 from ingest.progress import RunReport, SeriesReport
 
 
@@ -24,7 +24,7 @@ def report_table(report: RunReport) -> RenderableType:
         )
     seconds = report.elapsed.total_seconds()
     rate = f", {report.bars / seconds:,.0f} bars/s" if seconds and report.bars else ""
-    foot = f"{report.bars:,} new bars, {report.requests} requests in {span(report.elapsed)}{rate}."
+    foot = f"{report.bars:,} new bars, {count(report.requests, 'request')} in {span(report.elapsed)}{rate}."
     return Group(made, *_problems(report), foot)
 
 
@@ -64,7 +64,7 @@ def _problems(report: RunReport) -> list[str]:
     lines = []
     for each in report.series:
         for state, reason, window in each.problems[:8]:
-            word = "once empty" if state is State.PENDING else state.value.replace("_", " ")
+            word = state.value.replace("_", " ")
             lines.append(f"  {each.series} {window}: {word}{' – ' + reason if reason else ''}")
         if len(each.problems) > 8:
             lines.append(f"  {each.series}: and {len(each.problems) - 8} more (ingest coverage shows all)")

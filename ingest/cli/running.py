@@ -36,13 +36,14 @@ async def run_orders(
     retry_failed: bool = False,
     as_json: bool = False,
     verbose: bool = False,
+    idle: Callable[[], str] = lambda: "",
 ) -> int:
-    """Open everything, run, report. Gives the exit code."""
+    """Open everything, run, report; where there was nothing to do, say why, which is `idle`. Gives the exit code."""
     configure_logs(verbose=verbose, running=True)
     database = await asyncio.to_thread(Database.open, settings)
     with database:
         report = await run_on(settings, clock, database.engine, orders, retry_failed=retry_failed)
-    return tell(report, as_json=as_json)
+    return tell(report, as_json=as_json, idle=idle())
 
 
 async def run_on(
@@ -59,14 +60,14 @@ async def run_on(
             return await _watched(run.complete(chosen), progress, gate, clock)
 
 
-def tell(report: RunReport, *, as_json: bool) -> int:
+def tell(report: RunReport, *, as_json: bool, idle: str = "") -> int:
     """Print the report; the exit code says how it ended."""
     if as_json:
         emit_json(report_json(report))
     elif report.series:
         show(report_table(report))
-    else:
-        say("Nothing to do: no series is held yet. Begin one with `ingest backfill`.")
+    elif idle:
+        say(idle)
     if report.stopped:
         say("Stopped. What came is committed; the same command again continues.")
         return EXIT_INTERRUPTED

@@ -33,10 +33,10 @@ def update(
     from sqlalchemy import Engine
 
     from ingest.app.connecting import clock_of
-    from ingest.app.ordering import update_orders
+    from ingest.app.ordering import begun, update_orders
     from ingest.app.queueing import QueuedSeries, queue_update
-    from ingest.cli.held import held_series
-    from ingest.cli.jobs.words import refuse_priority
+    from ingest.cli.held import held_series, none_held
+    from ingest.cli.jobs.words import count, refuse_priority
     from ingest.cli.queued import run_queueing
     from ingest.cli.running import run_orders
     from ingest.config import load_settings
@@ -46,6 +46,7 @@ def update(
     refuse_priority(priority, queue=queue)
     settings = load_settings()
     clock = clock_of(settings)
+    idle = ""
 
     async def queued(engine: Engine) -> tuple[QueuedSeries, ...]:
         rows = held_series(engine, symbols, bar_size, what, outside_rth=outside_rth or None)
@@ -53,8 +54,14 @@ def update(
 
     async def orders(gateway: Gateway, engine: Engine) -> list[Order]:
         rows = held_series(engine, symbols, bar_size, what, outside_rth=outside_rth or None, origin=gateway.origin)
-        return await asyncio.to_thread(update_orders, engine, rows, clock)
+        made = await asyncio.to_thread(update_orders, engine, rows, clock)
+        nonlocal idle
+        if not made and (held := len(begun(engine, rows))):
+            idle = f"Nothing to do: {count(held, 'series is', 'series are')} up to date, to the last closed bar."
+        elif not made:
+            idle = f"Nothing to do. {none_held(symbols, bar_size, what, origin=gateway.origin)}"
+        return made
 
     if queue:
         return run_queueing(settings, queued, as_json=as_json, verbose=verbose)
-    return run_async(run_orders(settings, clock, orders, as_json=as_json, verbose=verbose))
+    return run_async(run_orders(settings, clock, orders, as_json=as_json, verbose=verbose, idle=lambda: idle))
