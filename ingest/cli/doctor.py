@@ -15,6 +15,8 @@ def doctor(as_json: Json = False) -> int:
 
       INGEST_GATEWAY_PORT=4002 ingest doctor --json
     """
+    from rich.text import Text
+
     from ingest.app.examination import examine
     from ingest.cli.screen import emit_json, show, table
     from ingest.config import load_settings
@@ -29,8 +31,8 @@ def doctor(as_json: Json = False) -> int:
         )
     else:
         made = table("", "check", "found", "fix")
-        marks = {"well": "[green]✓[/]", "warning": "[yellow]![/]", "broken": "[red]✗[/]", "skipped": "–"}
+        marks = {"well": ("✓", "green"), "warning": ("!", "yellow"), "broken": ("✗", "red"), "skipped": ("–", "")}
         for finding in findings:
-            made.add_row(marks[finding.state.value], finding.check, finding.found, finding.fix)
+            made.add_row(Text(*marks[finding.state.value]), finding.check, finding.found, finding.fix)
         show(made)
     return next((finding.exit_code for finding in findings if finding.exit_code), 0)

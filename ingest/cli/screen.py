@@ -23,9 +23,9 @@ def fail(text: str) -> None:
 
 
 def show(value: Any) -> None:
-    """A result for people, on stdout, as wide as the terminal (100 where there is none)."""
-    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=120)
-    console.print(value)
+    """A result for people, on stdout, as wide as the terminal (120 where there is none); brackets are brackets."""
+    width = None if sys.stdout.isatty() else 120
+    Console(width=width, markup=False, emoji=False).print(value)
 
 
 def emit_json(payload: Any) -> None:

@@ -81,7 +81,8 @@ def resume(
         put_back = f"; {count(done.jobs, 'job waits', 'jobs wait')} for a worker again" if done.jobs else ""
         say(f"{what[:1].upper()}{what[1:]} is no longer paused{put_back}.")
     else:
-        say(f"Nothing to do: {what} is not paused.")
+        everything_is_not = "not everything is paused" if done.still else "nothing is paused"
+        say(f"Nothing to do: {everything_is_not if scope == 'all' else f'{what} is not paused'}.")
     if done.still:
         say(f"Still paused: {', '.join(named(*each) for each in done.still)}.")
 

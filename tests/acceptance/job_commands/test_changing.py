@@ -124,7 +124,7 @@ def test_everything_is_paused_and_resumed(ingest: Here, engine: Engine, queue: d
         assert ("all", "") in jobs.pauses(connection)
     said = ingest.told("jobs", "resume", "--all")
     assert said == "Everything is no longer paused.\nStill paused: universe slow.\n"
-    assert ingest.told("jobs", "resume", "--all").startswith("Nothing to do: everything is not paused.\n")
+    assert ingest.told("jobs", "resume", "--all").startswith("Nothing to do: not everything is paused.\n")
 
 
 def test_a_gateway_is_paused_and_resumed(ingest: Here, engine: Engine, queue: dict[str, int]) -> None:
