@@ -7,22 +7,24 @@ A wish that cannot be judged is named with its reason, and costs the others noth
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import takewhile
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from ingest.calendars import calendar_of
 from ingest.domain.calendar import SessionCalendar
-from ingest.domain.freshness import Freshness
+from ingest.domain.freshness import Freshness, trading_time
 from ingest.domain.series import Series
-from ingest.domain.window import Window, Windows, between, intersect
+from ingest.domain.window import Window, Windows, between, intersect, subtract
 from ingest.errors import DatabaseError, IngestError, UsageError
 from ingest.plan.reach import due_part
 from ingest.plan.wish import window_of
 from ingest.store import firings, wishes
+from ingest.store.firings import Firing
 from ingest.store.series import SeriesRow
 from ingest.store.tails import Tail, tails
 from ingest.store.wishes import WishRow
@@ -31,7 +33,16 @@ from ingest.wishes import Job, job_of
 __all__ = ["Freshness", "due_of", "freshness"]
 
 _T = TypeVar("_T")
-_Spans = dict[tuple[str, Window, bool], timedelta]
+_Spans = dict[tuple[str, Windows, bool], timedelta]
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """The first occurrence of a wish that nothing came of, and how far it got."""
+
+    was_due: datetime
+    since_then: str
+    overdue: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,7 @@ class _Wish:
     rows: tuple[SeriesRow, ...]
     asked: tuple[tuple[SeriesRow, Window], ...]
     last_due: datetime | None
+    late: "_Late | None"
 
     @property
     def name(self) -> str:
@@ -56,6 +68,7 @@ class _Reach:
     end: datetime | None
     behind: timedelta
     is_complete: bool
+    is_refused: bool
 
 
 def freshness(engine: Engine, now: datetime) -> tuple[Freshness, ...]:
@@ -112,7 +125,28 @@ def _read(connection: Connection, wish: WishRow, now: datetime) -> _Wish:
             hint="Another release may have written it; a scheduler of this one reads the file again.",
         ) from error
     asked = tuple((row, due) for row in rows for due in due_of(row.series, job, now))
-    return _Wish(job, rows, asked, firings.last_due(connection, wish.name))
+    late = None if job.schedule is None else _late(connection, wish, now, has_series=bool(rows))
+    return _Wish(job, rows, asked, firings.last_due(connection, wish.name), late)
+
+
+def _late(connection: Connection, wish: WishRow, now: datetime, *, has_series: bool) -> _Late | None:
+    """A wish with series says by them how far its firings get; one without must be judged by the firings alone."""
+    found = () if has_series else tuple(takewhile(_is_fruitless, firings.recent(connection, wish.name)))
+    if found:
+        first = found[-1]
+        ended = (
+            "it has come to no series since" if any(each.ended_at for each in found) else "nothing has finished since"
+        )
+        was_due, since_then = first.due_at, ended
+    elif wish.next_due is not None:
+        was_due, since_then = wish.next_due, "nothing has been queued since"
+    else:
+        return None
+    return _Late(was_due, since_then, now - was_due) if was_due < now else None
+
+
+def _is_fruitless(firing: Firing) -> bool:
+    return firing.ended_at is None or not (firing.outcome or {}).get("series")
 
 
 def _judged(wish: _Wish, held: Sequence[Tail], known: _Spans) -> Freshness:
@@ -124,11 +158,12 @@ def _judged(wish: _Wish, held: Sequence[Tail], known: _Spans) -> Freshness:
 
 def _reach(wish: _Wish, row: SeriesRow, due: Window, tail: Tail, known: _Spans) -> _Reach:
     series = row.series
-    lacking = between(tail.settled_until or due.start, due.end)
+    open_end = between(tail.settled_until or due.start, due.end)
+    lacking = subtract([open_end], tail.refused) if open_end else ()
     calendar = calendar_of(series.instrument, use_rth=series.use_rth)
-    behind = _trading_time(calendar, lacking, known, is_daily=series.bar_size.is_daily) if lacking else timedelta()
+    behind = _trading_time(calendar, lacking, known, is_daily=series.bar_size.is_daily)
     before = (due,) if wish.last_due is None else due_of(series, wish.job, wish.last_due)
-    return _Reach(str(row), tail.settled_until, behind, not intersect(tail.unsettled, before))
+    return _Reach(str(row), tail.settled_until, behind, not intersect(tail.unsettled, before), bool(tail.refused))
 
 
 def _summed(wish: _Wish, reaches: Sequence[_Reach]) -> Freshness:
@@ -140,23 +175,20 @@ def _summed(wish: _Wish, reaches: Sequence[_Reach]) -> Freshness:
         series=len(wish.rows),
         complete=len(wish.rows) - sum(not each.is_complete for each in reaches),
         empty=len(reaches) - len(ends),
+        refused=sum(each.is_refused for each in reaches),
         behind=worst.behind if worst and lags else timedelta(),
         worst=worst.name if worst and lags else "",
         worst_end=worst.end if worst and lags else None,
         oldest_end=min(ends, default=None),
         last_due=wish.last_due,
         is_scheduled=wish.job.schedule is not None,
+        **({} if wish.late is None else asdict(wish.late)),
     )
 
 
-def _trading_time(calendar: SessionCalendar, lacking: Window, known: _Spans, *, is_daily: bool) -> timedelta:
-    """Of sessions by their dates for bars of a day and longer, else of what lies in the stretch.
-
-    Series of one market mostly lack the same, so what is `known` is not added up again.
-    """
+def _trading_time(calendar: SessionCalendar, lacking: Windows, known: _Spans, *, is_daily: bool) -> timedelta:
+    """Series of one market mostly lack the same, so what is `known` is not added up again."""
     key = calendar.name, lacking, is_daily
     if key not in known:
-        sessions = calendar.on_axis(lacking, daily=is_daily)
-        parts = (session.hours if is_daily else session.hours.intersection(lacking) for session in sessions)
-        known[key] = sum((part.span for part in parts if part is not None), timedelta())
+        known[key] = trading_time(calendar, lacking, daily=is_daily)
     return known[key]

@@ -42,9 +42,9 @@ class DatabaseMemory:
     engine: Engine
     clock: Clock
 
-    def claim(self, topic: str, says: str, again_after: timedelta | None) -> bool:
+    def claim(self, topic: str, says: str, again_after: timedelta | None, apart: timedelta) -> bool:
         with self.engine.begin() as connection:
-            return told.claim(connection, topic, says, self.clock.now(), again_after)
+            return told.claim(connection, topic, says, self.clock.now(), again_after, apart)
 
     def keep(self, topic: str, says: str) -> None:
         with self.engine.begin() as connection:
@@ -133,7 +133,7 @@ class People:
         behind = [each for each in wishes if each.is_stale(limit)]
         if behind:
             self.notifier.tell(staleness(behind))
-        else:
+        elif not any(each.problem for each in wishes):  # what cannot be judged may be behind still
             self.notifier.over(STALE_TOPIC)
 
     async def close(self) -> None:

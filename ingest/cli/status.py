@@ -108,7 +108,7 @@ def wish_rows(lines: Sequence["WishLine"], now: datetime) -> list[tuple[str, ...
     return [
         (
             each.fresh.wish,
-            "–" if each.fresh.problem else f"{each.fresh.complete}/{each.fresh.series}",
+            _complete(each.fresh),
             span(each.fresh.behind) if each.fresh.behind else "–",
             _worst(each.fresh),
             _last(each),
@@ -119,8 +119,16 @@ def wish_rows(lines: Sequence["WishLine"], now: datetime) -> list[tuple[str, ...
     ]
 
 
+def _complete(fresh: "Freshness") -> str:
+    refused = f", {fresh.refused} refused" if fresh.refused else ""
+    return "–" if fresh.problem else f"{fresh.complete}/{fresh.series}{refused}"
+
+
 def _worst(fresh: "Freshness") -> str:
-    return f"cannot be judged: {fresh.problem}" if fresh.problem else fresh.worst or "–"
+    if fresh.problem:
+        return f"cannot be judged: {fresh.problem}"
+    late = [f"was due {fresh.was_due:%Y-%m-%d %H:%M}, {fresh.since_then}"] if fresh.was_due else []
+    return "; ".join([*([fresh.worst] if fresh.worst else []), *late]) or "–"
 
 
 def _last(line: "WishLine") -> str:

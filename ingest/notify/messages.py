@@ -18,6 +18,7 @@ MOST_LINES = 20
 _MOST_WORDS = 200  # characters of one reason
 _A_DAY = timedelta(days=1)
 STALE_TOPIC = "stale"
+_STALE_APART = timedelta(hours=2)  # while many series catch up, another one is the worst every few minutes
 
 
 class Kind(StrEnum):
@@ -39,7 +40,8 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`again_after`: how long the same news stays told; None: for good."""
+    """`again_after`: how long the same news stays told; None: for good. `apart`: how long after other news of the topic
+    it is worth a message, for topics whose news change by themselves."""
 
     kind: Kind
     level: Level
@@ -48,6 +50,7 @@ class Message:
     topic: str
     says: str = ""
     again_after: timedelta | None = _A_DAY
+    apart: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +99,15 @@ def failures(wish: str, jobs: Sequence[FailedJob]) -> Message:
 
 def staleness(behind: Sequence[Freshness]) -> Message:
     """Universes that are too far behind, in one message."""
-    one = len(behind) == 1
-    title = f"{behind[0].wish} is {_span(behind[0].behind)} behind" if one else f"{len(behind)} universes are behind"
+    one = f"{behind[0].wish} is {_span(behind[0].behind)} behind" if behind[0].worst else f"{behind[0].wish} is overdue"
+    title = one if len(behind) == 1 else f"{len(behind)} universes are behind"
     advice = (
         "Is a worker running, and is the gateway logged in? `ingest status` and `ingest jobs list` tell more. "
         "Hours are hours of trading."
     )
     body = "\n\n".join([_lines([_stale(each) for each in behind]), advice])
-    says = ", ".join(sorted(each.wish for each in behind))
-    return Message(Kind.STALE, Level.WARNING, title, body, STALE_TOPIC, says)
+    says = ", ".join(sorted(" ".join([each.wish, each.worst, each.since_then]).strip() for each in behind))
+    return Message(Kind.STALE, Level.WARNING, title, body, STALE_TOPIC, says, apart=_STALE_APART)
 
 
 def gateway_needs_person(trouble: NeedsPerson) -> Message:
@@ -176,10 +179,10 @@ def _published(snapshot: Published) -> str:
 
 def _stale(each: Freshness) -> str:
     ends = f"ends {_at(each.worst_end)}" if each.worst_end else "has nothing yet"
-    return (
-        f"{each.wish}: {each.worst} {ends}, {_span(each.behind)} behind. "
-        f"{each.complete} of {_count(each.series, 'series', 'series')} complete."
-    )
+    said = [f"{each.worst} {ends}, {_span(each.behind)} behind."] if each.worst else []
+    said += [f"It was due {_at(each.was_due)}, {each.since_then}."] if each.was_due else []
+    said += [f"{each.complete} of {_count(each.series, 'series', 'series')} complete."] if each.series else []
+    return f"{each.wish}: {' '.join(said)}"
 
 
 def _listed(heading: str, lines: Sequence[str], left_out: int = 0) -> list[str]:

@@ -32,8 +32,8 @@ _CLOSING_SECONDS = 10.0
 class Memory(Protocol):
     """What was told. Its methods may block and may raise DatabaseError; they are called in a thread."""
 
-    def claim(self, topic: str, says: str, again_after: timedelta | None) -> bool:
-        """Whether this is news: then it is ours to tell, and nobody else's."""
+    def claim(self, topic: str, says: str, again_after: timedelta | None, apart: timedelta) -> bool:
+        """Whether this is news, and `apart` from the last: then it is ours to tell, and nobody else's."""
         ...
 
     def keep(self, topic: str, says: str) -> None:
@@ -56,9 +56,11 @@ class ProcessMemory:
     clock: Clock
     _told: dict[str, dict[str, datetime]] = field(default_factory=dict)
 
-    def claim(self, topic: str, says: str, again_after: timedelta | None) -> bool:
+    def claim(self, topic: str, says: str, again_after: timedelta | None, apart: timedelta) -> bool:
         said, now = self._told.setdefault(topic, {}), self.clock.now()
         if says in said and (again_after is None or now - said[says] < again_after):
+            return False
+        if any(now - moment < apart for other, moment in said.items() if other != says):
             return False
         said[says] = now
         return True
@@ -153,7 +155,7 @@ class Notifier:
             await work()
 
     async def _tell(self, message: Message, otherwise: Callable[[], None]) -> None:
-        claimed = await self._remember("claim", message.topic, message.says, message.again_after)
+        claimed = await self._remember("claim", message.topic, message.says, message.again_after, message.apart)
         if not claimed:
             otherwise()
             return

@@ -14,11 +14,12 @@ from ingest.store.sql import statement
 class Tail:
     """Of a stretch of a series' time: where the settled part ends (None: nothing is), and what is not settled.
 
-    What IB refused for good is not settled here: nobody has it.
+    What IB refused for good is not settled here, for nobody has it; `refused` says which part that is.
     """
 
     settled_until: datetime | None
     unsettled: Windows
+    refused: Windows = ()
 
 
 def tails(connection: Connection, stretches: Sequence[tuple[int, Window]]) -> tuple[Tail, ...]:
@@ -33,4 +34,7 @@ def tails(connection: Connection, stretches: Sequence[tuple[int, Window]]) -> tu
             "ends": [stretch.end for _, stretch in stretches],
         },
     )
-    return tuple(Tail(until, tuple(map(Window, starts, ends))) for until, starts, ends in found)
+    return tuple(
+        Tail(until, tuple(map(Window, starts, ends)), tuple(map(Window, refused_starts, refused_ends)))
+        for until, starts, ends, refused_starts, refused_ends in found
+    )

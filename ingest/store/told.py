@@ -27,8 +27,18 @@ _REMEMBERED = timedelta(days=90)
 _MOST_SAID = 300  # characters; PostgreSQL's index takes no more than 2,700 bytes
 
 
-def claim(connection: Connection, topic: str, says: str, now: datetime, again_after: timedelta | None) -> bool:
-    """Whether this is news, which then is the caller's to tell. `again_after` None: the same is never news again."""
+def claim(  # noqa: PLR0917 - a message's own
+    connection: Connection,
+    topic: str,
+    says: str,
+    now: datetime,
+    again_after: timedelta | None,
+    apart: timedelta = timedelta(),
+) -> bool:
+    """Whether this is news, which then is the caller's to tell. `again_after` None: the same is never news again.
+
+    Nothing is within `apart` of something else that was told of the topic.
+    """
     connection.execute(delete(table).where(table.c.claimed_at < now - _REMEMBERED))
     given = {
         "topic": topic,
@@ -36,6 +46,7 @@ def claim(connection: Connection, topic: str, says: str, now: datetime, again_af
         "now": now,
         "sent_before": None if again_after is None else now - again_after,
         "claimed_before": now - _TELLING,
+        "apart_since": now - apart,
     }
     return connection.execute(statement("told_claim"), given).one_or_none() is not None
 

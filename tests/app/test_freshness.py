@@ -18,10 +18,11 @@ from ingest.domain.bar_size import BarSize
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.instrument import Instrument
 from ingest.domain.ledger import State
-from ingest.store import wishes
+from ingest.domain.series import Series
+from ingest.store import firings, wishes
 from ingest.wishes import Ago, Want
 from tests import given
-from tests.app.wishing import DAILY, MINUTES, fired, hold, job, stocks, wish
+from tests.app.wishing import DAILY, MINUTES, fired, hold, job, refuse, stocks, wish
 
 # Tuesday before New York opens; Monday's session was 13:30 to 20:00.
 NOW = given.at("2024-06-11 12:00")
@@ -161,6 +162,80 @@ def test_stale_are_those_with_a_schedule_that_are_further_behind_than_allowed(en
     assert found["nightly"].is_stale(6 * HOUR)
     assert not found["nightly"].is_stale(6.5 * HOUR)
     assert not found["by-hand"].is_stale(6 * HOUR)
+
+
+def test_what_ib_refused_for_good_makes_nobody_stale_and_is_counted_apart(engine: Engine) -> None:
+    with engine.begin() as connection:
+        daily, minutes = wish(connection, job(), DAILY, MINUTES)
+        hold(connection, daily, "2024-06-03", "2024-06-11")
+        refuse(connection, minutes, "2024-06-03", "2024-06-11 11:59")
+    found = one(engine)
+    assert (found.behind, found.worst) == (timedelta(), "")
+    assert (found.complete, found.refused, found.empty) == (1, 1, 1)
+    assert not found.is_stale(HOUR)
+    (row,) = wish_rows([WishLine(found, None, is_paused=False, last=None)], NOW)
+    assert row[1] == "1/2, 1 refused"
+    with engine.begin() as connection:
+        hold(connection, daily, "2024-06-06", "2024-06-11", State.TIMED_OUT)
+        refuse(connection, daily, "2024-06-06", "2024-06-07")
+    found = one(engine)
+    assert (found.behind, found.worst) == (2 * 6.5 * HOUR, "AAPL 1d TRADES"), (
+        "a real lag shows, without the refused day"
+    )
+
+
+def due_before(engine: Engine, hours: float, *found: Series) -> None:
+    with engine.begin() as connection:
+        wish(connection, job(), *found)
+        wishes.set_next_due(connection, "nightly", NOW - hours * HOUR)
+
+
+def test_an_occurrence_that_nobody_queued_makes_a_wish_overdue(engine: Engine) -> None:
+    due_before(engine, 9)
+    found = one(engine)
+    assert (found.behind, found.overdue, found.was_due) == (timedelta(), 9 * HOUR, NOW - 9 * HOUR)
+    assert found.since_then == "nothing has been queued since"
+    assert found.is_stale(8 * HOUR)
+    assert not found.is_stale(9 * HOUR)
+    (row,) = wish_rows([WishLine(found, found.was_due, is_paused=False, last=None)], NOW)
+    assert row[3] == "was due 2024-06-11 03:00, nothing has been queued since"
+
+
+def test_a_wish_with_series_is_overdue_as_well_when_nobody_queues_it(engine: Engine) -> None:
+    due_before(engine, 9, DAILY)
+    assert one(engine).since_then == "nothing has been queued since"
+
+
+def test_a_wish_without_series_is_overdue_until_a_firing_comes_to_some(engine: Engine) -> None:
+    due_before(engine, -1)
+    assert not one(engine).overdue, "due in an hour"
+    with engine.begin() as connection:
+        first, second = (fired(connection, job(), NOW - hours * HOUR) for hours in (33, 9))
+    found = one(engine)
+    assert (found.overdue, found.since_then) == (33 * HOUR, "nothing has finished since")
+    with engine.begin() as connection:
+        for each in (first, second):
+            firings.conclude(connection, each, {"series": 0})
+    found = one(engine)
+    assert (found.overdue, found.since_then) == (33 * HOUR, "it has come to no series since")
+    with engine.begin() as connection:
+        firings.conclude(connection, first, {"series": 2})
+    assert one(engine).overdue == 9 * HOUR, "counted from the first that came to nothing"
+
+
+def test_a_firing_that_goes_on_is_no_delay_of_a_wish_with_series(engine: Engine) -> None:
+    with engine.begin() as connection:
+        (daily,) = wish(connection, job(), DAILY)
+        hold(connection, daily, "2024-06-03", "2024-06-11")
+        fired(connection, job(), NOW - 33 * HOUR)
+    assert (one(engine).overdue, one(engine).was_due) == (timedelta(), None)
+
+
+def test_a_wish_by_hand_is_never_overdue(engine: Engine) -> None:
+    with engine.begin() as connection:
+        wish(connection, job(schedule=None))
+        fired(connection, job(schedule=None), NOW - 33 * HOUR)
+    assert not one(engine).overdue
 
 
 @contextmanager

@@ -122,6 +122,28 @@ async def test_universes_that_fall_behind_are_told_of_until_they_catch_up(engine
     assert len(web.posts) == 2, "stale_hours = 0 is never"
 
 
+async def test_while_many_series_catch_up_nobody_is_told_of_each_that_is_the_worst(
+    engine: Engine, web: Endpoint
+) -> None:
+    late = Freshness("nightly", 2, 1, behind=timedelta(hours=9), is_scheduled=True)
+    clock = FakeClock(NOON)
+    everybody = people(engine, web, clock, stale_hours=8)
+    for look in range(18):
+        await everybody.freshness([replace(late, worst=f"S{look} 1m TRADES")])
+        await all_sent(everybody)
+        clock.advance(600)
+    assert len(web.posts) == 2, "in three hours"
+
+
+async def test_what_cannot_be_judged_ends_no_trouble(engine: Engine, web: Endpoint) -> None:
+    late = Freshness("nightly", 2, 1, behind=timedelta(hours=9), worst="AAPL 1m TRADES", is_scheduled=True)
+    everybody = people(engine, web, FakeClock(NOON), stale_hours=8)
+    for wishes in ([late], [Freshness("nightly", problem="no such calendar")], [late]):
+        await everybody.freshness(wishes)
+    await everybody.close()
+    assert len(web.posts) == 1
+
+
 async def test_a_day_later_the_same_trouble_is_news_again(engine: Engine, web: Endpoint) -> None:
     clock = FakeClock(NOON)
     for hours in (1, 22, 1):
@@ -179,8 +201,12 @@ async def passes(everybody: People, seconds: float) -> None:
         seconds -= 30.0
         for _ in range(5):
             await asyncio.sleep(0)
-        while everybody.notifier._pending:
-            await asyncio.wait(everybody.notifier._pending)
+        await all_sent(everybody)
+
+
+async def all_sent(everybody: People) -> None:
+    while everybody.notifier._pending:
+        await asyncio.wait(everybody.notifier._pending)
 
 
 def by_hand(number: int, reason: str = "IB refused.") -> FailedJob:

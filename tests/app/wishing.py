@@ -52,6 +52,12 @@ def hold(
     ledger.record(connection, row.id, [Entry(given.window(start, end), state, reason)], None)
 
 
+def refuse(connection: Connection, row: SeriesRow, start: str, end: str) -> None:
+    """For good."""
+    entry = Entry(given.window(start, end), State.FAILED, "No permission.", permanent=True)
+    ledger.record(connection, row.id, [entry], None)
+
+
 def stocks(many: int) -> list[Instrument]:
     return [
         Instrument(1000 + n, f"S{n:04}", "STK", "SMART", "USD", primary_exchange="NASDAQ", local_symbol=f"S{n:04}")
@@ -59,4 +65,4 @@ def stocks(many: int) -> list[Instrument]:
     ]
 
 
-__all__ = ["DAILY", "MINUTES", "Ago", "fired", "hold", "job", "stocks", "wish"]
+__all__ = ["DAILY", "MINUTES", "Ago", "fired", "hold", "job", "refuse", "stocks", "wish"]

@@ -17,7 +17,8 @@ from tests.properties.test_ledger_in_database import batches, with_database
 
 def expected(held: Ledger, stretch: Window) -> Tail:
     settled = intersect([stretch], held.windows(State.COVERED, State.EMPTY_CONFIRMED))
-    return Tail(settled[-1].end if settled else None, subtract([stretch], settled))
+    refused = intersect([stretch], (entry.window for entry in held if entry.permanent))
+    return Tail(settled[-1].end if settled else None, subtract([stretch], settled), refused)
 
 
 @with_database

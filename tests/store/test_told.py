@@ -45,6 +45,15 @@ def test_troubles_that_take_turns_are_each_told_once_a_day(engine: Engine) -> No
         assert told.claim(connection, "gateway main", turns[1], NOON + DAY, DAY), "all of it is forgotten"
 
 
+def test_news_of_a_topic_may_have_to_lie_apart(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert told.claim(connection, "stale", "AAPL", NOON, DAY, 30 * MINUTE)
+        told.keep(connection, "stale", "AAPL", NOON)
+        assert not told.claim(connection, "stale", "KO", NOON + 29 * MINUTE, DAY, 30 * MINUTE)
+        assert told.claim(connection, "failed", "KO", NOON + 29 * MINUTE, DAY, 30 * MINUTE)
+        assert told.claim(connection, "stale", "KO", NOON + 30 * MINUTE, DAY, 30 * MINUTE)
+
+
 def test_what_is_told_for_good_is_no_news_for_as_long_as_it_is_remembered(engine: Engine) -> None:
     with engine.begin() as connection:
         assert told.claim(connection, "digest 7", "done", NOON, None)

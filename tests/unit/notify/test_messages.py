@@ -182,6 +182,27 @@ def test_several_stale_universes_are_one_message_and_no_news_for_getting_worse()
     assert message.says != staleness([BEHIND]).says
 
 
+def test_an_overdue_universe_says_how_far_it_got() -> None:
+    never = Freshness(
+        "weekly",
+        is_scheduled=True,
+        was_due=at("2024-06-10 20:45"),
+        overdue=timedelta(hours=13),
+        since_then="nothing has been queued since",
+    )
+    message = staleness([never])
+    assert message.title == "weekly is overdue"
+    assert message.body.startswith("weekly: It was due 2024-06-10 20:45 UTC, nothing has been queued since.\n\n")
+    assert message.says == staleness([replace(never, overdue=timedelta(hours=40))]).says
+    assert message.says != staleness([replace(never, since_then="nothing has finished since")]).says
+    both = staleness([replace(BEHIND, was_due=never.was_due, since_then=never.since_then)])
+    assert "13 h behind. It was due 2024-06-10 20:45 UTC, nothing has been queued since. 39 of 42" in both.body
+
+
+def test_another_series_that_lags_is_news() -> None:
+    assert staleness([BEHIND]).says != staleness([replace(BEHIND, worst="KO 1m TRADES")]).says
+
+
 def test_a_gateway_that_needs_somebody() -> None:
     trouble = NeedsPerson(
         "research", at("2024-06-10 05:45"), "no way to IB", "1100: Connectivity between IB and TWS has been lost."

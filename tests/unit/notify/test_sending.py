@@ -120,6 +120,18 @@ async def test_troubles_that_take_turns_are_each_told_once(web: Endpoint) -> Non
     assert [post["title"] for post in web.posts] == [TROUBLE.title, other.title]
 
 
+async def test_news_that_have_to_lie_apart_wait(web: Endpoint) -> None:
+    people = notifier(web.url())
+    changed = replace(TROUBLE, says="another", title="another", apart=timedelta(hours=2))
+    await told(people, TROUBLE, changed)
+    assert len(web.posts) == 1
+    assert isinstance(people.memory, ProcessMemory)
+    assert isinstance(people.memory.clock, FakeClock)
+    people.memory.clock.advance(timedelta(hours=2).total_seconds())
+    await told(people, changed)
+    assert [post["title"] for post in web.posts] == [TROUBLE.title, "another"]
+
+
 async def test_an_end_is_no_news_to_who_heard_of_no_trouble(web: Endpoint) -> None:
     people = notifier(web.url())
     people.over("gateway main", BACK)
@@ -160,7 +172,7 @@ async def test_a_day_later_it_is_news_again(web: Endpoint) -> None:
 
 async def test_without_a_database_it_is_still_told_once(web: Endpoint) -> None:
     class Lost(ProcessMemory):
-        def claim(self, topic: str, says: str, again_after: timedelta | None) -> bool:
+        def claim(self, topic: str, says: str, again_after: timedelta | None, apart: timedelta) -> bool:
             raise DatabaseUnreachable("Nothing answers at db:5432.")
 
         def keep(self, topic: str, says: str) -> None:
