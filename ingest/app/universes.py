@@ -16,6 +16,7 @@ from ingest.errors import UsageError
 from ingest.store import instruments, universes, wishes
 from ingest.store.universes import MemberRow, UniverseRow
 from ingest.wishes import Universe, read_universe
+from ingest.wishes.places import is_there
 from ingest.wishes.sections import checked_currency, checked_sec_type
 from ingest.wishes.universe import checked_name
 
@@ -133,19 +134,28 @@ def remove(engine: Engine, name: str, symbols: Sequence[str], reason: str) -> tu
 def delete(engine: Engine, name: str) -> int:
     """Delete a universe for good; bars and instruments stay. Gives how many members it had.
 
-    Raises UsageError while a job that is known to the scheduler names it.
+    Raises UsageError while a job asks for it that a scheduler fires, or whose file is there. One that nobody fires and
+    whose file is gone is removed with it.
     """
     with engine.begin() as connection:
         row = named(connection, name)
-        users = [wish.name for wish in wishes.listing(connection) if wish.removed_at is None and _names(wish, name)]
-        if users:
-            raise UsageError(
-                f"The universe {name!r} is what {', '.join(users)} {'asks' if len(users) == 1 else 'ask'} for.",
-                hint="Change or remove the job file first.",
-            )
+        users = [wish for wish in wishes.listing(connection) if wish.removed_at is None and _names(wish, name)]
+        _check_unused(name, [wish for wish in users if wish.next_due is not None or is_there(Path(wish.path))])
+        for wish in users:
+            wishes.remove(connection, wish.name)
         members = universes.members(connection, row.id)
         universes.drop(connection, row.id)
     return len(members)
+
+
+def _check_unused(name: str, users: Sequence[wishes.WishRow]) -> None:
+    if not users:
+        return
+    names, files = (", ".join(each) for each in ((wish.name for wish in users), (wish.path for wish in users)))
+    raise UsageError(
+        f"The universe {name!r} is what {names} {'asks' if len(users) == 1 else 'ask'} for.",
+        hint=f"Change or remove the job file first: {files}. A scheduler that fires it must have seen that.",
+    )
 
 
 def _names(wish: wishes.WishRow, universe: str) -> bool:

@@ -19,7 +19,7 @@ from ingest.store.firings import Cause
 from ingest.store.jobs import queue_expansion
 from ingest.store.wishes import WishRow
 from ingest.wishes import Job, JobError, document_of, job_of
-from ingest.wishes.places import is_another, place
+from ingest.wishes.places import is_another, is_there, place
 
 _TICK = timedelta(microseconds=1)
 
@@ -103,7 +103,8 @@ def remove(engine: Engine, name: str, path: Path | None = None) -> None:
 def left_over(engine: Engine, folder: Path, present: Collection[str], wrong: Collection[Path]) -> tuple[str, ...]:
     """Wishes that were read from this folder once and are not there now, nor hidden behind a file that is wrong.
 
-    Those of other folders are other schedulers' business.
+    Those of other folders are other schedulers' business; but one that nobody fires (queued by hand) and whose file is
+    gone is nobody's. Where its file is on another machine, queueing it again brings it back.
     """
     unclear = {str(place(path)) for path in wrong}
     with engine.connect() as connection:
@@ -114,8 +115,12 @@ def left_over(engine: Engine, folder: Path, present: Collection[str], wrong: Col
         if row.removed_at is None
         and row.name not in present
         and row.path not in unclear
-        and Path(row.path).parent == folder.resolve()
+        and (Path(row.path).parent == folder.resolve() or _is_nobodys(row))
     )
+
+
+def _is_nobodys(row: WishRow) -> bool:
+    return row.next_due is None and not is_there(Path(row.path))
 
 
 def _check_name(row: WishRow | None, job: Job) -> None:

@@ -8,6 +8,9 @@ import pytest
 import structlog
 from sqlalchemy import text
 
+from ingest.app.firing import fire_by_hand
+from ingest.clock import SystemClock
+from ingest.wishes import read_job
 from tests.given import at
 from tests.scheduler.scene import NIGHTLY, Scene, running, until
 
@@ -146,3 +149,29 @@ async def test_of_two_that_began_at_the_same_moment_only_one_fires(scene: Scene,
             many = len(scene.fired())
             await asyncio.sleep(0.6)
             assert len(scene.fired()) == many
+
+
+async def test_a_wish_that_was_queued_by_hand_is_removed_when_its_file_is_gone(scene: Scene, elsewhere: Scene) -> None:
+    path = elsewhere.put("hand")
+    fire_by_hand(scene.engine, read_job(path), SystemClock())
+    scene.put()
+    await scene.scheduler(MONDAY, scale=1).begin()
+    kept = scene.wish("hand")
+    assert kept is not None
+    assert kept.removed_at is None
+    path.unlink()
+    await scene.scheduler(MONDAY, scale=1).begin()
+    kept = scene.wish("hand")
+    assert kept is not None
+    assert kept.removed_at is not None
+
+
+async def test_a_wish_that_another_scheduler_fires_is_left_alone_where_its_file_is_not_here(
+    scene: Scene, elsewhere: Scene
+) -> None:
+    path = elsewhere.put("theirs")
+    await elsewhere.scheduler(MONDAY, scale=1).begin()
+    path.unlink()  # as on a machine that does not see it
+    scene.put()
+    await scene.scheduler(MONDAY, scale=1).begin()
+    assert next_due(scene, "theirs") == at("2024-06-03 21:00")

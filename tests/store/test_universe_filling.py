@@ -150,13 +150,42 @@ def test_a_universe_without_members_asks_for_nothing_and_says_so(engine: Engine)
         universes.asked_of(engine, Universe((), name="us"), Origin.LIVE)
 
 
-def test_a_universe_that_a_job_asks_for_is_not_deleted(engine: Engine) -> None:
+def test_a_universe_that_a_job_asks_for_is_not_deleted(engine: Engine, tmp_path: Path) -> None:
     universes.create(engine, US)
+    file = tmp_path / "nightly.toml"
+    file.touch()
     with engine.begin() as connection:
-        wishes.save(connection, "nightly", "jobs/nightly.toml", {"universe": {"name": "us"}}, None)
-        wishes.save(connection, "other", "jobs/other.toml", {"universe": {"symbols": ["AAPL"]}}, None)
-    with pytest.raises(UsageError, match=r"is what nightly asks for\. Change or remove the job file first"):
+        wishes.save(connection, "nightly", str(file), {"universe": {"name": "us"}}, None)
+        wishes.save(connection, "other", str(file), {"universe": {"symbols": ["AAPL"]}}, None)
+    with pytest.raises(
+        UsageError, match=r"is what nightly asks for\. Change or remove the job file first: /.*nightly\.toml"
+    ):
         universes.delete(engine, "us")
     with engine.begin() as connection:
         wishes.remove(connection, "nightly")
     assert universes.delete(engine, "us") == 2
+
+
+def test_a_wish_that_is_fired_keeps_its_universe_wherever_its_file_is(engine: Engine, tmp_path: Path) -> None:
+    universes.create(engine, US)
+    with engine.begin() as connection:
+        due = given.at("2030-01-01 21:00")
+        wishes.save(connection, "nightly", str(tmp_path / "elsewhere.toml"), {"universe": {"name": "us"}}, due)
+        wishes.save(connection, "by-hand", str(tmp_path / "gone.toml"), {"universe": {"name": "us"}}, None)
+    with pytest.raises(UsageError, match=r"is what nightly asks for\."):
+        universes.delete(engine, "us")
+    with engine.connect() as connection:
+        assert [wish.removed_at for wish in wishes.listing(connection)] == [None, None]
+
+
+def test_a_wish_that_nobody_fires_and_whose_file_is_gone_goes_with_its_universe(engine: Engine, tmp_path: Path) -> None:
+    universes.create(engine, US)
+    with engine.begin() as connection:
+        wishes.save(connection, "by-hand", str(tmp_path / "gone.toml"), {"universe": {"name": "us"}}, None)
+        wishes.save(connection, "other", str(tmp_path / "gone.toml"), {"universe": {"symbols": ["AAPL"]}}, None)
+    assert universes.delete(engine, "us") == 2
+    with engine.connect() as connection:
+        assert [(wish.name, wish.removed_at is None) for wish in wishes.listing(connection)] == [
+            ("by-hand", False),
+            ("other", True),
+        ]

@@ -101,6 +101,20 @@ def test_a_universe_that_the_database_does_not_hold_is_refused(ingest: Here, eng
     ingest.told("jobs", "queue", "night.toml")
 
 
+def test_a_wish_by_hand_whose_file_is_gone_keeps_neither_its_universe_nor_its_place_in_the_status(
+    ingest: Here, engine: Engine
+) -> None:
+    (ingest.folder / "night.toml").write_text(WISH.replace('symbols = ["AAPL", "MSFT"]', 'name = "us"'))
+    ingest.told("universe", "create", "us", "AAPL")
+    ingest.told("jobs", "queue", "night.toml")
+    said = ingest.refused("universe", "delete", "us", "--yes")
+    assert f"is what night asks for. Change or remove the job file first: {ingest.folder}/night.toml." in said
+    (ingest.folder / "night.toml").unlink()
+    ingest.told("universe", "delete", "us", "--yes")
+    with engine.connect() as connection:
+        assert [wish.removed_at is not None for wish in wishes.listing(connection)] == [True]
+
+
 # -- backfill --queue, update --queue
 
 
