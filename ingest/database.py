@@ -6,8 +6,9 @@ from types import TracebackType
 from sqlalchemy import Engine
 
 from ingest.config import Settings
+from ingest.errors import DatabaseMissing
 from ingest.store import migrate
-from ingest.store.embedded import EmbeddedServer
+from ingest.store.embedded import EmbeddedServer, is_made
 from ingest.store.engine import create_engine, parse_url, redacted
 
 
@@ -20,12 +21,17 @@ class Database:
     server: EmbeddedServer | None = None
 
     @classmethod
-    def open(cls, settings: Settings, *, checked: bool = True) -> "Database":
+    def open(cls, settings: Settings, *, checked: bool = True, may_make: bool = False) -> "Database":
         """Connect to what settings say. `checked`: refuse a schema that is not this program's (SchemaMismatch).
 
-        Raises DatabaseUnreachable where nothing answers.
+        `may_make`: an embedded database is made where there is none; else that is DatabaseMissing, so that a mistyped
+        home stays as empty as it is. Raises DatabaseUnreachable where nothing answers.
         """
         url = settings.database.url.get_secret_value()
+        if not url and not may_make and not is_made(settings.home):
+            raise DatabaseMissing(
+                f"There is no database in {settings.home}.", hint="Run `ingest init`, or check INGEST_HOME."
+            )
         server = None if url else EmbeddedServer.start(settings.home)
         database = cls(
             create_engine(server.url if server else url),

@@ -7,6 +7,7 @@
     ├── SettingsError               3   ingest.toml or INGEST_*
     ├── DatabaseError               4
     │   ├── DatabaseUnreachable
+    │   ├── DatabaseMissing
     │   ├── DatabaseFull
     │   ├── SchemaMismatch
     │   └── OriginConflict              real and simulated bars would mix
@@ -80,6 +81,10 @@ class DatabaseError(IngestError):
 
 class DatabaseUnreachable(DatabaseError):
     """No connection could be made, or it was lost; safe to try again."""
+
+
+class DatabaseMissing(DatabaseError):
+    """The embedded database was never made, or not here."""
 
 
 class DatabaseFull(DatabaseError):

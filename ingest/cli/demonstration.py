@@ -77,14 +77,14 @@ async def _simulated_gateway() -> AsyncIterator[int]:
 
 
 async def _bare(settings: Settings, clock: Clock) -> int:
-    with await asyncio.to_thread(Database.open, settings, checked=False) as database:
+    with await asyncio.to_thread(Database.open, settings, checked=False, may_make=True) as database:
         await asyncio.to_thread(migrate.upgrade, database.engine)
         return tell(await run_on(settings, clock, database.engine, _all_orders(clock)), as_json=True)
 
 
 async def _scenes(settings: Settings, place: Path, clock: Clock) -> int:
     _title(f"1. A simulated IB Gateway on port {settings.gateway.port}, a private PostgreSQL in {settings.home}")
-    with await asyncio.to_thread(Database.open, settings, checked=False) as database:
+    with await asyncio.to_thread(Database.open, settings, checked=False, may_make=True) as database:
         await asyncio.to_thread(migrate.upgrade, database.engine)
         _title("2. Backfill four weeks: a stock at 1 minute and 1 day, a future, a currency pair, an index")
         report = await run_on(settings, clock, database.engine, _all_orders(clock))

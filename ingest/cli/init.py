@@ -25,7 +25,7 @@ def init(
     from ingest.database import Database
     from ingest.store import migrate
 
-    with Database.open(load_settings(), checked=False) as database:
+    with Database.open(load_settings(), checked=False, may_make=True) as database:
         with database.engine.connect() as connection:
             before = migrate.current_revision(connection)
         migrate.upgrade(database.engine)

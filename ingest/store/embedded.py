@@ -71,6 +71,14 @@ class EmbeddedServer:
         self.stop()
 
 
+def is_made(home: Path) -> bool:
+    """Whether the home folder holds a database, running or not. True where that cannot be seen: a start says why."""
+    try:
+        return (home.expanduser() / "postgres" / "data").exists()
+    except OSError:
+        return True
+
+
 def _ensure_running(cluster: Cluster, settings: Mapping[str, str]) -> Path:
     """The socket folder of a server that has answered. The start lock is held.
 

@@ -103,6 +103,15 @@ def test_a_database_without_a_schema(ingest: CommandLine, empty_database_url: st
     assert_one_line(ingest.run("status", INGEST_DATABASE_URL=empty_database_url), 4, "ingest init")
 
 
+@pytest.mark.parametrize(
+    "words", [("status",), ("update",), ("export",), ("jobs", "list"), ("instruments", "list"), ("run",), ("worker",)]
+)
+def test_a_mistyped_home_is_said_and_stays_empty(ingest: CommandLine, tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = ingest.run(*words, INGEST_DATABASE_URL="", INGEST_HOME=str(tmp_path / "mistyped"))
+    assert_one_line(done, 4, f"There is no database in {tmp_path / 'mistyped'}.", "`ingest init`", "INGEST_HOME")
+    assert not (tmp_path / "mistyped").exists()
+
+
 def test_a_schema_newer_than_the_program(ingest: CommandLine, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE ingest.alembic_version SET version_num = '9999'"))

@@ -55,7 +55,7 @@ def measure(folder: Path, *, symbols: int, repeats: int) -> Rates:
     with simulator(folder, *options) as sim:
         gateway = GatewaySettings(port=sim.port, concurrency=CONCURRENCY, messages_per_second=45)
         settings = ExactSettings(home=folder, gateway=gateway, plan=PlanSettings(spans={"1 min": SPAN}))
-        with Database.open(settings, checked=False) as database:
+        with Database.open(settings, checked=False, may_make=True) as database:
             migrate.upgrade(database.engine)
             return asyncio.run(_rounds(settings, database.engine, SYMBOLS[:symbols], repeats))
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from ingest import feed
 from ingest.config import load_settings
 from ingest.database import Database
-from ingest.errors import SchemaMismatch
+from ingest.errors import DatabaseMissing
 from ingest.feed import sources
 from ingest.store import migrate
 from tests import given
@@ -32,9 +32,10 @@ def test_the_embedded_database_is_joined_and_left(home: Path, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("INGEST_HOME", str(home))
     monkeypatch.delenv("INGEST_DATABASE_URL", raising=False)
-    with pytest.raises(SchemaMismatch, match="ingest init"):
+    with pytest.raises(DatabaseMissing, match="ingest init"):
         feed.series()
-    with Database.open(load_settings(), checked=False) as database:
+    assert not list(home.iterdir())
+    with Database.open(load_settings(), checked=False, may_make=True) as database:
         migrate.upgrade(database.engine)
         stock.hold(database.engine, given.series(), settled.bars("2024-01-02 14:30", 390))
     assert not is_running(home)

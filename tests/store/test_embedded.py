@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from ingest.errors import DatabaseError, DatabaseUnreachable
-from ingest.store.embedded import EmbeddedServer
+from ingest.store.embedded import EmbeddedServer, is_made
 
 ROOT = Path(__file__).parents[2]
 
@@ -216,3 +216,10 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
     assert not is_running(home)
     with EmbeddedServer.start(home) as server:
         assert answers(server)
+
+
+def test_a_home_without_a_database_has_none_until_a_server_was_started_in_it(new_home: Path) -> None:
+    assert not is_made(new_home)
+    with EmbeddedServer.start(new_home):
+        assert is_made(new_home)
+    assert is_made(new_home)
