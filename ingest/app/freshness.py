@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine
 
 from ingest.calendars import calendar_of
 from ingest.domain.calendar import SessionCalendar
-from ingest.domain.freshness import Freshness, trading_time
+from ingest.domain.freshness import Freshness, open_end, trading_time
 from ingest.domain.series import Series
-from ingest.domain.window import Window, Windows, between, intersect, subtract
+from ingest.domain.window import Window, Windows, between, intersect
 from ingest.errors import DatabaseError, IngestError, UsageError
 from ingest.plan.reach import due_part
 from ingest.plan.wish import window_of
@@ -158,8 +158,7 @@ def _judged(wish: _Wish, held: Sequence[Tail], known: _Spans) -> Freshness:
 
 def _reach(wish: _Wish, row: SeriesRow, due: Window, tail: Tail, known: _Spans) -> _Reach:
     series = row.series
-    open_end = between(tail.settled_until or due.start, due.end)
-    lacking = subtract([open_end], tail.refused) if open_end else ()
+    lacking = open_end(tail.settled_until or due.start, due.end, tail.refused)
     calendar = calendar_of(series.instrument, use_rth=series.use_rth)
     behind = _trading_time(calendar, lacking, known, is_daily=series.bar_size.is_daily)
     before = (due,) if wish.last_due is None else due_of(series, wish.job, wish.last_due)

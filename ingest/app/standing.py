@@ -9,18 +9,20 @@ from sqlalchemy import Connection, Engine
 
 from ingest.calendars import calendar_of
 from ingest.domain.answer import RequestKind, RequestOutcome, RequestRecord
+from ingest.domain.freshness import open_end, trading_time
 from ingest.domain.ledger import Entry, Ledger, State
 from ingest.domain.series import Series
 from ingest.domain.window import Window, Windows, intersect, normalise, subtract, total
 from ingest.plan.reach import due_until
 from ingest.store import ledger, requests
 from ingest.store.series import SeriesRow
-from ingest.store.standing import bars_held
+from ingest.store.standing import Held, bars_held
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One series in `ingest status`. `behind`: trading time since the ledger's end that is over (None: none)."""
+    """One series in `ingest status`. `behind`: trading time that is over and not settled, after the last that is (None:
+    none), as wishes are measured. `problem` says why that cannot be found out."""
 
     series: Series
     origin: str
@@ -29,6 +31,7 @@ class Standing:
     last: datetime | None
     behind: timedelta | None
     unsettled: Mapping[str, timedelta]
+    problem: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -43,6 +46,7 @@ class Standing:
             "last": self.last,
             "behind_seconds": self.behind.total_seconds() if self.behind else 0.0,
             "unsettled_seconds": {state: held.total_seconds() for state, held in self.unsettled.items()},
+            "problem": self.problem,
         }
 
 
@@ -78,18 +82,17 @@ def status_rows(engine: Engine, rows: Sequence[SeriesRow], now: datetime) -> lis
     with engine.connect() as connection:
         held = bars_held(connection, rows)
         ledgers = ledger.read_many(connection, [row.id for row in rows])
-    return [
-        Standing(
-            row.series,
-            row.origin.value,
-            held[row.id].bars,
-            held[row.id].first,
-            held[row.id].last,
-            _behind(row.series, ledgers[row.id], now),
-            _unsettled(ledgers[row.id]),
-        )
-        for row in rows
-    ]
+    return [_standing(row, held[row.id], ledgers[row.id], now) for row in rows]
+
+
+def _standing(row: SeriesRow, bars: Held, known: Ledger, now: datetime) -> Standing:
+    behind, problem = None, ""
+    try:
+        behind = _behind(row.series, known, now)
+    except Exception as error:  # noqa: BLE001 - a calendar that cannot be built is shown where the figure would be
+        problem = f"{type(error).__name__}: {error}"
+    shown = bars.bars, bars.first, bars.last
+    return Standing(row.series, row.origin.value, *shown, behind, _unsettled(known), problem)
 
 
 def ledgers_of(engine: Engine, rows: Sequence[SeriesRow], *, prove: bool = False) -> list[Coverage]:
@@ -142,14 +145,11 @@ def _behind(series: Series, held: Ledger, now: datetime) -> timedelta | None:
     if not held.entries:
         return None
     calendar = calendar_of(series.instrument, use_rth=series.use_rth)
-    end, due = held.entries[-1].window.end, due_until(series, calendar, now)
-    if due <= end:
-        return None
-    lacking = Window(end, due)
-    if series.bar_size.is_daily:
-        return timedelta(days=len(calendar.on_axis(lacking, daily=True))) or None
-    trading = [session.hours for session in calendar.overlapping(lacking)]
-    return total(intersect([lacking], trading)) or None
+    settled = held.windows(*(state for state in State if state.is_settled))
+    end = settled[-1].end if settled else held.entries[0].window.start
+    refused = [entry.window for entry in held if entry.permanent]
+    lacking = open_end(end, due_until(series, calendar, now), refused)
+    return trading_time(calendar, lacking, daily=series.bar_size.is_daily) or None
 
 
 def _unsettled(held: Ledger) -> dict[str, timedelta]:

@@ -164,7 +164,7 @@ def status_table(found: Any) -> Any:
             f"{row.bars:,}",
             f"{row.first:%Y-%m-%d %H:%M}" if row.first else "–",
             f"{row.last:%Y-%m-%d %H:%M}" if row.last else "–",
-            span(row.behind) if row.behind else "–",
+            f"cannot be judged: {row.problem}" if row.problem else span(row.behind) if row.behind else "–",
             ", ".join(f"{span(held)} {state}" for state, held in row.unsettled.items()) or "–",
         )
     return made

@@ -1,10 +1,11 @@
 """`Freshness`: how far the series of one wish reach, against what could be there by now; and what is counted in it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingest.domain.calendar import SessionCalendar
-from ingest.domain.window import Windows
+from ingest.domain.window import Window, Windows, between, subtract
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,12 @@ class Freshness:
     def is_stale(self, limit: timedelta) -> bool:
         """Whether it is further behind or overdue than that, though its schedule should see to it."""
         return self.is_scheduled and max(self.behind, self.overdue) > limit
+
+
+def open_end(settled_until: datetime, due: datetime, refused: Iterable[Window]) -> Windows:
+    """What lacks after the last settled time and could be had: not what IB refused for good."""
+    rest = between(settled_until, due)
+    return subtract([rest], refused) if rest else ()
 
 
 def trading_time(calendar: SessionCalendar, lacking: Windows, *, daily: bool) -> timedelta:
