@@ -3,7 +3,8 @@
     IngestError                     1
     ├── UsageError                  2   what was typed cannot be done
     │   ├── UnknownInstrument
-    │   └── AmbiguousInstrument
+    │   ├── AmbiguousInstrument
+    │   └── SeveralProblems             each of them one of these
     ├── SettingsError               3   ingest.toml or INGEST_*
     ├── DatabaseError               4
     │   ├── DatabaseUnreachable
@@ -71,6 +72,20 @@ class AmbiguousInstrument(UsageError):
         )
 
 
+class SeveralProblems(UsageError):
+    """All that is wrong with what was typed, a line each, so that it can be mended in one go."""
+
+    def __init__(self, problems: Sequence[UsageError]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n  ".join([f"{len(problems)} problems:", *map(str, problems)]))
+
+    @classmethod
+    def refuse(cls, problems: Sequence[UsageError]) -> None:
+        """Raise them, if there are any; one by itself."""
+        if problems:
+            raise problems[0] if len(problems) == 1 else cls(problems)
+
+
 class SettingsError(IngestError):
     exit_code = 3
 
@@ -121,6 +136,10 @@ class GatewayLost(GatewayError):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.record: object | None = None
+
+
+class GatewaySilent(GatewayLost):
+    """The session stands, and nothing is answered."""
 
 
 class GatewayGone(GatewayLost):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from ingest.app.resolving import queries_of, resolve_all
+from ingest.app.resolving import queries_of, resolve_each
 from ingest.calendars import calendar_of
 from ingest.clock import Clock
 from ingest.domain.bar_size import BarSize
@@ -39,7 +39,7 @@ class Wanted:
     currency: str = ""
 
     def queries(self) -> tuple[InstrumentQuery, ...]:
-        """Raises UsageError for the first symbol that cannot be one."""
+        """Raises UsageError for all symbols that cannot be one."""
         return queries_of(self.symbols, self.sec_type, self.exchange, self.currency)
 
 
@@ -63,7 +63,7 @@ def order_of(series: Series, start: Edge, end: Edge | None, clock: Clock) -> Ord
 
 async def orders_of(gateway: Gateway, engine: Engine, wanted: Wanted, clock: Clock) -> list[Order]:
     """Resolve every symbol, then one order for each instrument and bar size."""
-    found = [one for query in wanted.queries() for one in await resolve_all(gateway, engine, query, clock)]
+    found = await resolve_each(gateway, engine, [("", query) for query in wanted.queries()], clock)
     return [
         order_of(
             series_of(instrument, size, wanted.what, outside_rth=wanted.outside_rth), wanted.start, wanted.end, clock

@@ -13,7 +13,7 @@ from ingest.config import Settings
 from ingest.domain.chain import Product, products, unexpired
 from ingest.domain.instrument import Instrument, InstrumentQuery
 from ingest.domain.series import Origin
-from ingest.errors import AmbiguousInstrument, RequestRefused, UnknownInstrument, UsageError
+from ingest.errors import AmbiguousInstrument, RequestRefused, SeveralProblems, UnknownInstrument, UsageError
 from ingest.gateway.client import Gateway
 from ingest.gateway.events import SymbolMatch
 from ingest.store import instruments
@@ -23,41 +23,45 @@ from ingest.store.instruments import InstrumentRow
 def queries_of(
     symbols: Sequence[str], sec_type: str = "", exchange: str = "", currency: str = ""
 ) -> tuple[InstrumentQuery, ...]:
-    """Raises UsageError for the first text that cannot name an instrument."""
-    try:
-        return tuple(
-            InstrumentQuery.parse(text, sec_type=sec_type.upper(), exchange=exchange, currency=currency)
-            for text in symbols
-        )
-    except ValueError as error:
-        raise UsageError(f"{error}.") from None
+    """Raises UsageError for all texts that cannot name an instrument."""
+    found, problems = [], []
+    for text in symbols:
+        try:
+            found.append(InstrumentQuery.parse(text, sec_type=sec_type.upper(), exchange=exchange, currency=currency))
+        except ValueError as error:
+            problems.append(UsageError(f"{error}."))
+    SeveralProblems.refuse(problems)
+    return tuple(found)
 
 
-def queries_in(file: Path) -> tuple[InstrumentQuery, ...]:
-    """One query a line (a CSV's first column). Raises UsageError with file and line."""
+def queries_in(file: Path) -> tuple[tuple[str, InstrumentQuery], ...]:
+    """One query a line (a CSV's first column), with its place, FILE:LINE. Raises UsageError for all bad lines."""
     try:
         rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    found = []
+    found, problems = [], []
     for number, row in enumerate(rows, 1):
         text = row[0].strip() if row else ""
         if not text or text.startswith("#") or (number == 1 and text.lower() in ("symbol", "instrument")):
             continue
         try:
-            found.append(InstrumentQuery.parse(text))
+            found.append((f"{file}:{number}", InstrumentQuery.parse(text)))
         except ValueError as error:
-            raise UsageError(f"{file}, line {number}: {error}.") from None
+            problems.append(UsageError(f"{file}:{number}: {error}."))
+    SeveralProblems.refuse(problems)
     if not found:
         raise UsageError(f"{file} names no instrument.", hint="Write one a line, such as AAPL or EUR.USD.")
     return tuple(found)
 
 
-async def add_instruments(settings: Settings, engine: Engine, queries: Sequence[InstrumentQuery]) -> list[Instrument]:
-    """Resolve and keep them; what resolves before an error stays kept."""
+async def add_instruments(
+    settings: Settings, engine: Engine, queries: Sequence[tuple[str, InstrumentQuery]]
+) -> list[Instrument]:
+    """Resolve and keep them, as `resolve_each` does."""
     clock = clock_of(settings)
     async with open_gateway(settings, clock) as gateway:
-        return [one for query in queries for one in await resolve_all(gateway, engine, query, clock)]
+        return await resolve_each(gateway, engine, queries, clock)
 
 
 async def search_symbols(settings: Settings, pattern: str) -> tuple[SymbolMatch, ...]:
@@ -88,6 +92,25 @@ def known_instruments(
         if len(fitting) == 1:
             known[query] = fitting[0].instrument
     return known
+
+
+async def resolve_each(
+    gateway: Gateway, engine: Engine, queries: Iterable[tuple[str, InstrumentQuery]], clock: Clock
+) -> list[Instrument]:
+    """The instruments of all queries, in their order; each query comes with the place it stands at, if it has one.
+
+    What resolves stays kept. Raises one error for all that do not: UnknownInstrument, AmbiguousInstrument or both.
+    """
+    found: list[Instrument] = []
+    problems: list[UsageError] = []
+    for place, query in queries:
+        try:
+            found += await resolve_all(gateway, engine, query, clock)
+        except (UnknownInstrument, AmbiguousInstrument) as error:
+            error.message = f"{place}: {error.message}" if place else error.message
+            problems.append(error)
+    SeveralProblems.refuse(problems)
+    return found
 
 
 async def resolve_all(gateway: Gateway, engine: Engine, query: InstrumentQuery, clock: Clock) -> tuple[Instrument, ...]:

@@ -49,15 +49,13 @@ def held_series(
     with engine.connect() as connection:
         ids: list[int] | None = None
         if symbols:
-            ids = []
-            for text in symbols:
-                found = instruments.find(connection, text, origin=origin)
-                if not found:
-                    raise UnknownInstrument(
-                        f"The database holds nothing called {text!r}.",
-                        hint="`ingest status` lists what it holds; `ingest backfill` begins a new one.",
-                    )
-                ids += [row.id for row in found]
+            found = {text: instruments.find(connection, text, origin=origin) for text in symbols}
+            if unknown := ", ".join(repr(text) for text, rows in found.items() if not rows):
+                raise UnknownInstrument(
+                    f"The database holds nothing called {unknown}.",
+                    hint="`ingest status` lists what it holds; `ingest backfill` begins a new one.",
+                )
+            ids = [row.id for each in found.values() for row in each]
         rows = series_store.listing(
             connection,
             instrument_ids=ids,

@@ -33,7 +33,7 @@ def add(
     """
     from ingest.app.resolving import queries_of
 
-    _add(queries_of(symbols, sec_type, exchange, currency), as_json=as_json)
+    _add([("", query) for query in queries_of(symbols, sec_type, exchange, currency)], as_json=as_json)
 
 
 @app.command(name="import")

@@ -64,6 +64,32 @@ def test_what_cannot_be_meant_is_refused_in_one_line(ingest: CommandLine, words:
     assert_one_line(ingest.run(*words), 2, named)
 
 
+def test_all_symbols_that_mean_nothing_are_named_at_once(ingest: CommandLine) -> None:
+    done = ingest.run("backfill", "AAPLL", "MSFT", "SHOP", "KOOO", *RECENT)
+    assert done.returncode == 2
+    first, *lines = done.stderr.splitlines()
+    assert first == "error: 3 problems:"
+    beginnings = ("  IB knows no contract for AAPLL", "  SHOP STK is ambiguous: ", "  IB knows no contract for KOOO")
+    assert all(line.startswith(begins) for line, begins in zip(lines, beginnings, strict=True))
+    assert_one_line(ingest.run("status", "NOSUCH", "MSFT", "NEITHER"), 2, "'NOSUCH', 'NEITHER'")
+    refused = ingest.run("backfill", "A/B", "MSFT", "münchen", *RECENT)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 3)
+
+
+def test_all_lines_of_a_file_that_mean_nothing_are_named_at_once(ingest: CommandLine) -> None:
+    (ingest.folder / "two.csv").write_text("symbol\nMSFT\nNOSUCH\nSHOP\n")
+    done = ingest.run("instruments", "import", "two.csv")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: 2 problems:\n")
+    assert "  two.csv:3: IB knows no contract for NOSUCH" in done.stderr
+    assert "  two.csv:4: SHOP STK is ambiguous" in done.stderr
+    assert [each["symbol"] for each in ingest.json("instruments", "list")] == ["MSFT"]
+    (ingest.folder / "bad.csv").write_text("MSFT\nmünchen\nA/B\n")
+    refused = ingest.run("instruments", "import", "bad.csv").stderr
+    assert "  bad.csv:2: " in refused
+    assert "  bad.csv:3: " in refused
+
+
 def test_a_symbol_with_a_blank_works(ingest: CommandLine) -> None:
     done = ingest.run("backfill", "BRK B", *RECENT)
     assert done.returncode == 0, done.stderr
