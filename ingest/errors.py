@@ -16,6 +16,7 @@
     │   ├── GatewayUnreachable
     │   ├── GatewayRefused
     │   └── GatewayLost
+    │       ├── GatewaySilent           it is there, and answers nothing
     │       └── GatewayGone             and it stayed away
     ├── SeriesBusy                  6   another run holds the series
     ├── ExportError                 7

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -14,9 +14,11 @@ from ingest.domain.ledger import Entry, Ledger, State
 from ingest.domain.series import Series
 from ingest.domain.window import Window, Windows, intersect, normalise, subtract, total
 from ingest.plan.reach import due_until
-from ingest.store import ledger, requests
+from ingest.store import asked, ledger, requests
 from ingest.store.series import SeriesRow
 from ingest.store.standing import Held, bars_held
+
+_BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One series in `ingest coverage`; `unproved` are settled stretches that no logged request backs."""
+    """One series in `ingest coverage`. `unknown` was asked for, and nobody got to it; `unproved` are settled stretches
+    that no logged request backs."""
 
     row: SeriesRow
     ledger: Ledger
+    unknown: Windows = ()
     unproved: tuple[Entry, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -73,6 +77,7 @@ class Coverage:
                 }
                 for entry in self.ledger
             ],
+            "unknown": [{"start": window.start, "end": window.end} for window in self.unknown],
             "unproved": [{"start": e.window.start, "end": e.window.end} for e in self.unproved],
         }
 
@@ -82,26 +87,48 @@ def status_rows(engine: Engine, rows: Sequence[SeriesRow], now: datetime) -> lis
     with engine.connect() as connection:
         held = bars_held(connection, rows)
         ledgers = ledger.read_many(connection, [row.id for row in rows])
-    return [_standing(row, held[row.id], ledgers[row.id], now) for row in rows]
+        unknown = asked.unknown(connection, [row.id for row in rows])
+    return [_standing(row, held[row.id], ledgers[row.id], unknown[row.id], now) for row in rows]
 
 
-def _standing(row: SeriesRow, bars: Held, known: Ledger, now: datetime) -> Standing:
+def _standing(row: SeriesRow, bars: Held, known: Ledger, unknown: Windows, now: datetime) -> Standing:
     behind, problem = None, ""
     try:
         behind = _behind(row.series, known, now)
     except Exception as error:  # noqa: BLE001 - a calendar that cannot be built is shown where the figure would be
         problem = f"{type(error).__name__}: {error}"
     shown = bars.bars, bars.first, bars.last
-    return Standing(row.series, row.origin.value, *shown, behind, _unsettled(known), problem)
+    return Standing(row.series, row.origin.value, *shown, behind, _unsettled(known, unknown), problem)
 
 
 def ledgers_of(engine: Engine, rows: Sequence[SeriesRow], *, prove: bool = False) -> list[Coverage]:
     """The ledgers; with `prove`, each settled stretch held against the log of requests."""
     with engine.connect() as connection:
         ledgers = ledger.read_many(connection, [row.id for row in rows])
+        unknown = asked.unknown(connection, [row.id for row in rows])
         return [
-            Coverage(row, ledgers[row.id], _unproved(connection, row, ledgers[row.id]) if prove else ()) for row in rows
+            Coverage(
+                row,
+                ledgers[row.id],
+                never_reached(ledgers[row.id], unknown[row.id]),
+                _unproved(connection, row, ledgers[row.id]) if prove else (),
+            )
+            for row in rows
         ]
+
+
+def cut_short(engine: Engine, rows: Sequence[SeriesRow]) -> list[tuple[SeriesRow, Windows]]:
+    """Those of the series of which more was asked for than any run has got to, each with that time."""
+    found = [(each.row, each.unknown) for each in ledgers_of(engine, rows)]
+    return [(row, unknown) for row, unknown in found if unknown]
+
+
+def never_reached(known: Ledger, unknown: Windows) -> Windows:
+    """The part of what was asked for and is in no state that a run has left behind which was stopped half-way.
+
+    What follows the ledger's end is not counted: a series that is behind is said to be, and an update goes on there.
+    """
+    return intersect(unknown, [Window(_BEGINNING, known.entries[-1].window.end)]) if known.entries else unknown
 
 
 def _unproved(connection: Connection, row: SeriesRow, held: Ledger) -> tuple[Entry, ...]:
@@ -152,6 +179,8 @@ def _behind(series: Series, held: Ledger, now: datetime) -> timedelta | None:
     return trading_time(calendar, lacking, daily=series.bar_size.is_daily) or None
 
 
-def _unsettled(held: Ledger) -> dict[str, timedelta]:
+def _unsettled(held: Ledger, unknown: Windows) -> dict[str, timedelta]:
+    """By the ledger's states; `unknown` is none of them: it was asked for, and nobody got to it."""
     spans = {state.value: total(held.windows(state)) for state in State if not state.is_settled}
+    spans["unknown"] = total(never_reached(held, unknown))
     return {state: span for state, span in spans.items() if span}

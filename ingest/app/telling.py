@@ -12,7 +12,7 @@ from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.freshness import Freshness
-from ingest.errors import GatewayError, GatewayRefused, GatewayUnreachable
+from ingest.errors import GatewayError, GatewayRefused, GatewaySilent, GatewayUnreachable
 from ingest.notify import (
     Kind,
     NeedsPerson,
@@ -60,10 +60,7 @@ class DatabaseMemory:
 
 
 def matter_of(error: GatewayError) -> str:
-    """What is the matter with a gateway, in one word for all its wordings: one that restarts in a loop has many.
-
-    A session that answers nothing and one that lost its way to IB are of one class; only their words differ.
-    """
+    """What is the matter with a gateway, in one word for all its wordings: one that restarts in a loop has many."""
     match error:
         case GatewayUnreachable():
             return "unreachable"
@@ -71,8 +68,10 @@ def matter_of(error: GatewayError) -> str:
             return f"refused with code {code}"
         case GatewayRefused():
             return "refused"
+        case GatewaySilent():
+            return "no answers"
         case _:
-            return "no answers" if "answered" in error.message else "no way to IB"
+            return "no way to IB"
 
 
 def people_of(settings: Settings, engine: Engine, clock: Clock) -> "People":

@@ -20,7 +20,8 @@ def coverage(
     """Show the ledger: which time of each series is in which state, and why.
 
     States: covered (a clean, complete answer is stored), empty_confirmed (proved that nothing exists), pending (came
-    back empty once, waits for a second look), timed_out, failed. What is listed nowhere is unknown: never asked for.
+    back empty once, waits for a second look), timed_out, failed. Time that was asked for and is in none of them
+    is unknown: a run was stopped before it came to it. What is listed nowhere was never asked for.
 
     Examples:
 
@@ -63,15 +64,9 @@ def _table(each: Any) -> Any:
 
     title = f"{each.row.series} ({each.row.origin})"
     made = table("from", "to", "state", "time", "reason", right=("time",), title=title)
-    for entry in each.ledger:
-        window = entry.window
-        style = "" if entry.state.is_settled else "bold"
-        made.add_row(
-            f"{window.start:%Y-%m-%d %H:%M}",
-            f"{window.end:%Y-%m-%d %H:%M}",
-            entry.state.value,
-            span(window.span),
-            entry.reason,
-            style=style,
-        )
+    lines = [(entry.window, entry.state.value, entry.reason, entry.state.is_settled) for entry in each.ledger]
+    lines += [(window, "unknown", "asked for, and never got to", False) for window in each.unknown]
+    for window, state, reason, is_settled in sorted(lines, key=lambda line: line[0].start):
+        edges = (f"{edge:%Y-%m-%d %H:%M}" for edge in (window.start, window.end))
+        made.add_row(*edges, state, span(window.span), reason, style="" if is_settled else "bold")
     return made

@@ -13,6 +13,7 @@ from ingest.cli import (
     demo,
     doctor,
     export,
+    forget,
     init,
     instruments,
     jobs,
@@ -57,6 +58,7 @@ app.command()(scheduler.scheduler)
 app.command()(status.status)
 app.command()(coverage.coverage)
 app.command()(export.export)
+app.command()(forget.forget)
 app.add_typer(notify.app, name="notify")
 app.command()(simulator.simulator)
 

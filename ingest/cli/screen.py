@@ -85,6 +85,13 @@ def span(value: timedelta | None) -> str:
     return f"{seconds:.0f} s"
 
 
+def trading(value: timedelta | None) -> str:
+    """Trading time: 45 min, 6.5 h, 4,004 h. Never in days, of which a session is a quarter and a weekend none."""
+    if value is None or value < timedelta(hours=1):
+        return span(value)
+    return f"{value.total_seconds() / 3600:,.1f} h".replace(".0 ", " ")
+
+
 def _plain(value: object) -> object:
     match value:
         case datetime() | date():

@@ -27,7 +27,7 @@ def status(
     """Show how everything stands: workers, wishes and how fresh they are, the queue, and the series that are held.
 
     With symbols, a bar size or a data type, only the series that fit: bars, from when to when, how far behind, and what
-    is not settled. `behind` is trading time up to the last closed bar or session.
+    is not settled. `behind` is in hours of trading, up to the last closed bar or session.
 
     Examples:
 
@@ -103,13 +103,13 @@ def wishes_table(whole: "Overview") -> Any:
 
 
 def wish_rows(lines: Sequence["WishLine"], now: datetime) -> list[tuple[str, ...]]:
-    from ingest.cli.screen import span
+    from ingest.cli.screen import span, trading
 
     return [
         (
             each.fresh.wish,
             _complete(each.fresh),
-            span(each.fresh.behind) if each.fresh.behind else "–",
+            trading(each.fresh.behind) if each.fresh.behind else "–",
             _worst(each.fresh),
             _last(each),
             "paused" if each.is_paused else f"{each.next_due:%Y-%m-%d %H:%M}" if each.next_due else "by hand",
@@ -154,7 +154,7 @@ def overview_json(whole: "Overview") -> dict[str, Any]:
 
 
 def status_table(found: Any) -> Any:
-    from ingest.cli.screen import span, table
+    from ingest.cli.screen import span, table, trading
 
     made = table("series", "origin", "bars", "from", "to", "behind", "not settled", right=("bars", "behind"))
     for row in found:
@@ -164,7 +164,7 @@ def status_table(found: Any) -> Any:
             f"{row.bars:,}",
             f"{row.first:%Y-%m-%d %H:%M}" if row.first else "–",
             f"{row.last:%Y-%m-%d %H:%M}" if row.last else "–",
-            f"cannot be judged: {row.problem}" if row.problem else span(row.behind) if row.behind else "–",
+            f"cannot be judged: {row.problem}" if row.problem else trading(row.behind) if row.behind else "–",
             ", ".join(f"{span(held)} {state}" for state, held in row.unsettled.items()) or "–",
         )
     return made

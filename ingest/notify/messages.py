@@ -99,7 +99,11 @@ def failures(wish: str, jobs: Sequence[FailedJob]) -> Message:
 
 def staleness(behind: Sequence[Freshness]) -> Message:
     """Universes that are too far behind, in one message."""
-    one = f"{behind[0].wish} is {_span(behind[0].behind)} behind" if behind[0].worst else f"{behind[0].wish} is overdue"
+    one = (
+        f"{behind[0].wish} is {_trading(behind[0].behind)} behind"
+        if behind[0].worst
+        else f"{behind[0].wish} is overdue"
+    )
     title = one if len(behind) == 1 else f"{len(behind)} universes are behind"
     advice = (
         "Is a worker running, and is the gateway logged in? `ingest status` and `ingest jobs list` tell more. "
@@ -179,7 +183,7 @@ def _published(snapshot: Published) -> str:
 
 def _stale(each: Freshness) -> str:
     ends = f"ends {_at(each.worst_end)}" if each.worst_end else "has nothing yet"
-    said = [f"{each.worst} {ends}, {_span(each.behind)} behind."] if each.worst else []
+    said = [f"{each.worst} {ends}, {_trading(each.behind)} behind."] if each.worst else []
     said += [f"It was due {_at(each.was_due)}, {each.since_then}."] if each.was_due else []
     said += [f"{each.complete} of {_count(each.series, 'series', 'series')} complete."] if each.series else []
     return f"{each.wish}: {' '.join(said)}"
@@ -222,6 +226,12 @@ def _then(moment: datetime, known: datetime) -> str:
 def _day(moment: datetime) -> str:
     exact = moment.astimezone(UTC)
     return f"{exact:%Y-%m-%d}" if not (exact.hour or exact.minute) else f"{exact:%Y-%m-%d %H:%M}"
+
+
+def _trading(length: timedelta) -> str:
+    """Never in days, of which a session is a quarter and a weekend none."""
+    hours = length.total_seconds() / 3600
+    return f"{hours:,.1f} h".replace(".0 ", " ") if hours >= 1 else _span(length)
 
 
 def _span(length: timedelta) -> str:

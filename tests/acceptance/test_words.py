@@ -1,10 +1,15 @@
 """What commands say is true, and is said where it belongs: results on stdout, words on stderr."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, text
 
+from ingest.store import asked, series
+from tests import given
 from tests.acceptance.running import CommandLine, simulator
 
 
@@ -36,3 +41,33 @@ def test_coverage_says_what_is_not_held_and_gives_its_verdict_as_a_result(ingest
     proved = ingest.run("coverage", "AAPL", "--prove")
     assert proved.stdout.endswith("Every stretch is backed by a logged request.\n")
     assert proved.stderr == ""
+
+
+def test_what_a_stopped_backfill_did_not_get_to_is_missed_until_it_comes_or_is_let_be(
+    ingest: CommandLine, engine: Engine
+) -> None:
+    """The ledger does not know it; a hole that nobody remembers would look like nothing that was ever wanted."""
+    assert ingest.run("backfill", "AAPL", "-b", "1d", "--start", "2024-03-01", "--end", "2024-04-01").returncode == 0
+    with engine.begin() as connection:  # as a run that was killed before its first answer
+        (row,) = series.listing(connection)
+        asked.add(connection, row.id, (given.window("2024-01-02", "2024-04-01"),))
+    assert "59 d unknown" in ingest.run("status", "AAPL").stdout
+    assert "asked for, and never got to" in ingest.run("coverage", "AAPL").stdout
+    (line,) = [each for each in ingest.run("update").stderr.splitlines() if each.startswith("Not held")]
+    assert "59 d of AAPL 1d TRADES from 2024-01-02 on" in line
+    (go_on, let_be) = re.findall("`ingest ([^`]+)`", line)
+    before = ingest.run("status", "AAPL", "--json").stdout
+    assert ingest.run(*let_be.split()).stdout == "Of 1 series no more is asked for than is held.\n"
+    assert json.loads(before)["series"][0]["unsettled_seconds"] == {"unknown": 59 * 86_400}
+    assert json.loads(ingest.run("status", "AAPL", "--json").stdout)["series"][0]["unsettled_seconds"] == {}
+    assert ingest.run(*go_on.split()).returncode == 0
+    assert "Not held" not in ingest.run("update").stderr
+
+
+def test_a_backfill_is_remembered_before_its_first_request(ingest: CommandLine, engine: Engine) -> None:
+    assert ingest.run("backfill", "AAPL", "-b", "1d", "--start", "2024-03-01", "--end", "2024-04-01").returncode == 0
+    with engine.begin() as connection:
+        (row,) = series.listing(connection)
+        connection.execute(text("DELETE FROM ingest.ledger"))
+        (window,) = asked.unknown(connection, [row.id])[row.id]
+    assert (window.start, window.end) == (given.at("2024-03-01"), given.at("2024-04-01"))

@@ -23,7 +23,7 @@ from ingest.app.serving.telling import Teller
 from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.job import Lane
-from ingest.errors import DatabaseError, DatabaseFull, DatabaseUnreachable, GatewayError, GatewayLost
+from ingest.errors import DatabaseError, DatabaseFull, DatabaseUnreachable, GatewayError, GatewayLost, GatewaySilent
 from ingest.gateway.gate import PacedGate
 from ingest.queue.lanes import Crew, Places
 from ingest.queue.tasks import make_app, opened
@@ -42,7 +42,7 @@ _UNFIT_SECONDS = 5.0
 _TELL_EVERY = timedelta(minutes=5)
 _FULL_PAUSE = timedelta(minutes=5)
 _AWAY = GatewayLost("It is connected, but has no way to IB's data.", hint="See whether it is logged in.")
-_SILENT = GatewayLost(
+_SILENT = GatewaySilent(
     "It is connected, but no request for bars is answered.",
     hint="IB's data servers may be away. If it lasts, restart the gateway.",
 )
@@ -172,9 +172,9 @@ class Post:
             await self.teller.gateway_trouble(self.name, self.since, _AWAY)
 
     async def _wait_for_answers(self, manned: Manned, seconds: float) -> None:
-        """So long; the first request afterwards finds out whether it answers again. Raises GatewayLost after many."""
+        """So long; the first request afterwards finds out whether it answers again. Raises GatewaySilent after many."""
         if manned.station.fetcher.breaker.has_given_up:
-            raise GatewayLost("It was connected for a long time and answered nothing.", hint=_SILENT.hint)
+            raise GatewaySilent("It was connected for a long time and answered nothing.", hint=_SILENT.hint)
         self._silent_since = self._silent_since or self.since
         await self.teller.gateway_trouble(self.name, self._silent_since, _SILENT)
         await self._unless_stopped(self.clock.sleep(seconds))
