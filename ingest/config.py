@@ -6,6 +6,7 @@ only: a password in the file is refused, and no secret is ever printed. All prob
 
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from ingest.domain.bar_size import BarSize
+from ingest.domain.keys import explained, unknown
 from ingest.domain.request import Duration
 from ingest.errors import SettingsError
 from ingest.plan.spans import DEFAULT_SPANS, Spans
@@ -243,8 +245,16 @@ def _problem(path: Path, values: dict[str, Any], error: Any) -> str:
     variable = "INGEST_" + "_".join(keys).upper()
     where = variable if variable in os.environ else f"{path}: {'.'.join(keys)}" if values else variable
     if error["type"] == "extra_forbidden":
-        return f"{where} is not a known key"
-    return f"{where}: {error['msg'].removeprefix('Value error, ')}"
+        return f"{where}: {unknown(keys[-1], _known(keys))}"
+    return f"{where}: {explained(error)}"
+
+
+def _known(keys: list[str]) -> Iterable[str]:
+    """The keys that there are where the last of these stands."""
+    if len(keys) == 1:
+        return Settings.model_fields
+    section = GatewaySettings if keys[0] == "gateways" else Settings.model_fields[keys[0]].annotation
+    return getattr(section, "model_fields", {})
 
 
 def _spans(given: dict[str, str]) -> dict[BarSize, Duration]:

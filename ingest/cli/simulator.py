@@ -42,6 +42,8 @@ def simulator(
     from ingest.simulator.server import run
     from ingest.simulator.settings import ServerOptions
 
+    if pacing not in ("enforce", "apply", "off"):
+        raise UsageError(f"--pacing is enforce, apply or off, not {pacing!r}.")
     try:
         options = ServerOptions(
             host=host,
@@ -52,9 +54,11 @@ def simulator(
             latency=Latency(base=latency),
             faults=load_script(faults) if faults else FaultScript(),
         )
-        clock = SimulatorClock(_moment(now), time_scale, _moment(since))
+        clock = SimulatorClock(_moment("--now", now), time_scale, _moment("--since", since))
         world = open_market(market, seed)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {(error.strerror or str(error)).lower()}.") from None
+    except ValueError as error:
         raise UsageError(f"{error}.") from None
     try:
         run_async(run(options, world, clock))
@@ -64,5 +68,9 @@ def simulator(
         ) from None
 
 
-def _moment(text: str) -> float | None:
-    return datetime.fromisoformat(text).timestamp() if text else None
+def _moment(option: str, text: str) -> float | None:
+    """Raises UsageError."""
+    try:
+        return datetime.fromisoformat(text).timestamp() if text else None
+    except ValueError:
+        raise UsageError(f"{option} is a moment such as 2024-06-03T15:00Z, not {text!r}.") from None

@@ -1,10 +1,8 @@
 """What can be wrong with a job file, each with its place: `jobs/x.toml:12: series.bar_size: unknown bar size …`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from ingest.errors import UsageError
 from ingest.wishes.positions import Path as KeyPath
@@ -37,41 +35,3 @@ class JobError(UsageError):
 def key_text(path: KeyPath) -> str:
     """`series.bar_size` of `("series", 1, "bar_size")`: the line says which."""
     return ".".join(part for part in path if isinstance(part, str)) or "file"
-
-
-def unknown(name: str, known: Iterable[str]) -> str:
-    """What to say of a key that means nothing here."""
-    names = sorted(known)
-    near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    if near:
-        return f"unknown key; did you mean {near[0]!r}?"
-    return f"unknown key; known here are {', '.join(names)}"
-
-
-def explained(error: Any) -> str:
-    """Pydantic's finding (an ErrorDetails) in the words of a TOML file."""
-    context = error.get("ctx", {})
-    match error["type"]:
-        case "missing":
-            return "is missing"
-        case "string_type":
-            return "must be a string in quotes"
-        case "int_type" | "int_from_float":
-            return "must be a whole number"
-        case "list_type" | "tuple_type":
-            return "must be a list in square brackets"
-        case "string_too_short":
-            return "must not be empty"
-        case "string_too_long":
-            return f"must not be longer than {context['max_length']} letters"
-        case "greater_than_equal":
-            return f"must be at least {context['ge']}"
-        case "less_than_equal":
-            return f"must be at most {context['le']}"
-        case "literal_error":
-            return f"must be {context['expected']}, not {error['input']!r}"
-        case "value_error":
-            return str(context["error"])
-        case _:
-            message = str(error["msg"])
-            return message[:1].lower() + message[1:]

@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from ingest.domain.keys import explained, unknown
 from ingest.domain.what import default_what
 from ingest.plan.wish import comparable
 from ingest.wishes.job import AfterClose, Ago, Cron, ExportWish, Job, SeriesWish, Universe, Want
 from ingest.wishes.positions import Path as KeyPath
 from ingest.wishes.positions import Positions
-from ingest.wishes.problems import JobError, Problem, explained, key_text, unknown
+from ingest.wishes.problems import JobError, Problem, key_text
 from ingest.wishes.sections import (
     TABLES,
     ExportSection,

@@ -150,6 +150,15 @@ def test_all_bad_settings_are_reported_at_once(ingest: CommandLine) -> None:
     assert_one_line(done, 3, "INGEST_GATEWAY_PORT", "INGEST_GATEWAY_CLIENT_ID")
 
 
+def test_a_key_that_is_mistyped_in_the_settings_is_named_with_the_one_that_is_close(ingest: CommandLine) -> None:
+    (ingest.folder / "ingest.toml").write_text('[gateway]\nprt = 1\nlogin = 7\n[gateways.a]\nhots = "x"\n[gatway]\n')
+    said = ("gateway.prt: unknown key; did you mean 'port'?", "gateway.login: must be a string in quotes")
+    more = ("gateways.a.hots: unknown key; did you mean 'host'?", "gatway: unknown key; did you mean 'gateway'?")
+    assert_one_line(ingest.run("status"), 3, *said, *more)
+    (ingest.folder / "ingest.toml").unlink()
+    assert_one_line(ingest.run("status", INGEST_GATEWAY_PRT="1"), 3, "INGEST_GATEWAY_PRT: unknown key", "'port'")
+
+
 def test_a_password_in_the_settings_file_is_refused(ingest: CommandLine) -> None:
     (ingest.folder / "ingest.toml").write_text('[database]\nurl = "postgresql://me:secretword@localhost/x"\n')
     done = ingest.run("status")

@@ -16,6 +16,9 @@ from ingest.cli.root import run
         ("jobs show abc", "JOB must be a whole number, not 'abc'. See `ingest jobs show --help`."),
         ("jobs cancel 0", "JOBS must be 1 or more, not '0'. See `ingest jobs cancel --help`."),
         ("plan AAPL -b 1d --days x", "--days must be a whole number, not 'x'. See `ingest plan --help`."),
+        ("simulator --faults none.toml", "none.toml cannot be read: no such file or directory."),
+        ("simulator --now yesterday", "--now is a moment such as 2024-06-03T15:00Z, not 'yesterday'."),
+        ("simulator --pacing slow", "--pacing is enforce, apply or off, not 'slow'."),
         ("simulator --latency soon", "--latency must be a number, not 'soon'. See `ingest simulator --help`."),
     ],
 )
