@@ -115,7 +115,7 @@ def origin_named(origin: str | Origin | None) -> Origin | None:
 
 def answers(view: View, asked: Question) -> list[Answer]:
     """One answer for each series, in the order asked. Raises UnknownInstrument, AmbiguousInstrument or UsageError."""
-    chosen = choose(view.named(asked.names), asked.names, asked.form, view.where)
+    chosen = choose(view.named(asked.names), asked.names, asked.form, view.where, lambda: view.named(None))
     ledgers = view.ledgers([one.row for one in chosen if one.row is not None])
     return [_answer(one, asked, ledgers.get(one.row.id) if one.row else None, view.now) for one in chosen]
 

@@ -4,8 +4,9 @@ Real bars win over simulated ones, an instrument's present name over a former on
 the stock, not its options). Of what is left the one that is held in the form asked for; two of them are ambiguous.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from ingest.domain.bar_size import BarSize
 from ingest.domain.instrument import Instrument
@@ -43,13 +44,20 @@ class Chosen:
     row: SeriesRow | None
 
 
-def choose(listed: Sequence[NamedSeries], names: Sequence[str], form: Form, where: str) -> list[Chosen]:
+def choose(
+    listed: Sequence[NamedSeries],
+    names: Sequence[str],
+    form: Form,
+    where: str,
+    everything: Callable[[], Sequence[NamedSeries]],
+) -> list[Chosen]:
     """The series of each name, in the order asked and each once. Labels name them; con_id:NUMBER where labels clash.
 
-    Raises UnknownInstrument or AmbiguousInstrument.
+    Raises UnknownInstrument, naming what is similar among `everything`, or AmbiguousInstrument.
     """
     bearers = _bearers(listed)
-    found = {(one.series, one.origin): one for one in (_one(bearers, name, form, where) for name in names)}
+    _refuse_unknown(bearers, names, form, where, everything)
+    found = {(one.series, one.origin): one for one in (_one(bearers, name, form) for name in names)}
     labels = [one.name for one in found.values()]
     return [
         one if labels.count(one.name) == 1 else Chosen(_number(one.series), one.series, one.origin, one.row)
@@ -57,14 +65,28 @@ def choose(listed: Sequence[NamedSeries], names: Sequence[str], form: Form, wher
     ]
 
 
-def _one(bearers: Bearers, name: str, form: Form, where: str) -> Chosen:
+def _refuse_unknown(
+    bearers: Bearers,
+    names: Sequence[str],
+    form: Form,
+    where: str,
+    everything: Callable[[], Sequence[NamedSeries]],
+) -> None:
+    unknown = [name for name in names if not _meant(bearers, name.strip().lower(), form.origin)]
+    if not unknown:
+        return
+    of = f" of origin {form.origin}" if form.origin else ""
+    labels = sorted({each.row.series.instrument.label for each in everything()})
+    near = {label: None for name in unknown for label in get_close_matches(name.strip().upper(), labels, n=2)}
+    raise UnknownInstrument(
+        f"In {where} nothing{of} is called {', '.join(map(repr, unknown))}.",
+        hint=(f"Similar: {', '.join(near)}. " if near else "")
+        + "`feed.series()` lists what is held; `ingest backfill` begins a new one.",
+    )
+
+
+def _one(bearers: Bearers, name: str, form: Form) -> Chosen:
     meant = _meant(bearers, name.strip().lower(), form.origin)
-    if not meant:
-        of = f" of origin {form.origin}" if form.origin else ""
-        raise UnknownInstrument(
-            f"In {where} nothing{of} is called {name!r}.",
-            hint="`feed.series()` lists what is held; `ingest backfill` begins a new one.",
-        )
     fitting = [each for each in meant if each.row.series == form.of(each.row.series.instrument)]
     instruments = {(each.row.series.instrument, each.row.origin) for each in fitting or meant}
     if len(instruments) > 1:

@@ -37,7 +37,7 @@ class DatabaseView:
 
 
 @contextmanager
-def database_view(engine: Engine, clock: Clock) -> Iterator[DatabaseView]:
-    """The database as it is now, for as long as the body runs."""
+def database_view(engine: Engine, clock: Clock, where: str = "") -> Iterator[DatabaseView]:
+    """The database as it is now, for as long as the body runs. `where` it is: in its URL, if nothing else is said."""
     with reading.one_state(engine) as connection:
-        yield DatabaseView(connection, f"the database {redacted(engine.url)}", clock.now())
+        yield DatabaseView(connection, f"the database {where or redacted(engine.url)}", clock.now())

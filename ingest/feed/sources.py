@@ -30,8 +30,12 @@ def view_of(source: Source) -> Iterator[View]:
 
     Raises UsageError for what is no source; SettingsError, DatabaseError or ExportError where it cannot be read.
     """
-    if source is None or isinstance(source, Engine):
-        with database_view(source or _database(load_settings()).engine, SystemClock()) as view:
+    if source is None:
+        database = _database(load_settings())
+        with database_view(database.engine, SystemClock(), database.where) as view:
+            yield view
+    elif isinstance(source, Engine):
+        with database_view(source, SystemClock()) as view:
             yield view
     elif isinstance(source, str | os.PathLike):
         yield snapshot_view(Path(source))

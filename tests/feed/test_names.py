@@ -100,6 +100,8 @@ def test_an_unknown_name_says_where_to_look(engine: Engine) -> None:
     held(engine, given.AAPL, 7, origin=Origin.SYNTHETIC)
     with pytest.raises(UnknownInstrument, match=r"nothing is called 'MSFT'.*feed\.series\(\)"):
         feed.bars(["AAPL", "MSFT"], *DAY, source=engine)
+    with pytest.raises(UnknownInstrument, match=r"nothing is called 'APPL', 'AAAPL'\. Similar: AAPL\. "):
+        feed.bars(["APPL", "aapl", "AAAPL"], *DAY, source=engine)
     with pytest.raises(UnknownInstrument, match="nothing of origin live is called 'AAPL'"):
         feed.bars("AAPL", *DAY, source=engine, origin="live")
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from ingest import feed
 from ingest.config import load_settings
 from ingest.database import Database
-from ingest.errors import DatabaseMissing
+from ingest.errors import DatabaseMissing, UnknownInstrument
 from ingest.feed import sources
 from ingest.store import migrate
 from tests import given
@@ -41,6 +41,8 @@ def test_the_embedded_database_is_joined_and_left(home: Path, tmp_path: Path, mo
     assert not is_running(home)
     assert len(feed.bars(*ASKED)) == 30
     assert is_running(home)
+    with pytest.raises(UnknownInstrument, match=f"^In the database embedded in {home} nothing is called 'APPL'"):
+        feed.bars("APPL", *ASKED[1:])
     feed.close()
     assert not is_running(home)
     assert len(feed.series()) == 1
