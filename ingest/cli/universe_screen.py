@@ -8,11 +8,13 @@ from rich.console import Group
 from sqlalchemy import Connection
 
 from ingest.app.universe_diff import Diff, Difference, Kind
-from ingest.app.universes import Filled
+from ingest.app.universes import Filled, universe_of
 from ingest.cli.screen import say, show, table
 from ingest.store import instruments
 from ingest.store.instruments import InstrumentRow, NameSpell
 from ingest.store.universes import MemberRow, UniverseRow
+
+_ROLLS = "rolls: looked up at each run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ def members_table(universe: UniverseRow, members: Sequence[KnownMember], *, hist
     made = table(*columns, *(["added", "left", "formerly"] if history else []), right=("con_id",))
     for known in members:
         for row, spells in known.contracts or ((None, ()),):
-            cells = _cells(row)
+            rolls = row is None and universe_of(universe).query(known.member.symbol).front > 0
+            cells = [_ROLLS, *_cells(row)[1:]] if rolls else _cells(row)
             dates = _dates(known.member, spells) if history else []
             made.add_row(known.member.symbol, *cells, *dates, style="dim" if known.member.removed_at else "")
     return Group(title, made)

@@ -206,3 +206,10 @@ def test_chains_are_planned(ingest: CommandLine) -> None:
     shipped = Path(__file__).parents[2] / "jobs" / "futures-roll-weekly.toml"
     planned = ingest.json("jobs", "plan", write(ingest.folder, shipped.read_text(encoding="utf-8")))
     assert {each["series"].split()[0] for each in planned["series"]} == {"ESM4", "ESU4", "NQM4", "NQU4"}
+
+
+def test_a_chain_is_not_shown_as_one_that_was_never_found(ingest: CommandLine) -> None:
+    assert ingest.run("universe", "create", "e-minis", "ES:FUT:front2", "NQ", "--sec-type", "FUT").returncode == 0
+    chain, never = ingest.run("universe", "show", "e-minis").stdout.splitlines()[-2:]
+    assert "rolls: looked up at each run" in chain
+    assert "rolls" not in never
