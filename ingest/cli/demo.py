@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli.looping import run_async
 from ingest.cli.options import Json
 
 
@@ -27,4 +26,4 @@ def demo(
     """
     from ingest.cli.demonstration import demonstrate
 
-    return run_async(demonstrate(folder, as_json=as_json))
+    return demonstrate(folder, as_json=as_json)

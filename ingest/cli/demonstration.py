@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ingest import feed
 from ingest.app.ordering import Wanted, orders_of
 from ingest.app.standing import ledgers_of, status_rows
 from ingest.cli.coverage import verdict
+from ingest.cli.looping import run_async
 from ingest.cli.report import report_table
 from ingest.cli.running import Orders, run_on, tell
 from ingest.cli.screen import configure_logs, say, show
@@ -23,7 +24,7 @@ from ingest.clock import Clock, SystemClock
 from ingest.config import DatabaseSettings, ExactSettings, GatewaySettings, Settings
 from ingest.database import Database
 from ingest.domain.bar_size import BarSize
-from ingest.errors import EXIT_INCOMPLETE, UsageError
+from ingest.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, IngestError, UsageError
 from ingest.export import Selection, export
 from ingest.gateway.client import Gateway
 from ingest.simulator.clock import SimulatorClock
@@ -45,8 +46,8 @@ _WANTED = (
 )
 
 
-async def demonstrate(folder: Path | None, *, as_json: bool = False) -> int:
-    """Run the demo in `folder` (None: a temporary one that is removed). Gives the exit code.
+def demonstrate(folder: Path | None, *, as_json: bool = False) -> int:
+    """Run the demo in `folder` (None: a temporary one that is removed, also after Ctrl-C). Gives the exit code.
 
     `as_json`: only the backfill's report is printed, as `ingest backfill --json` does.
     """
@@ -56,16 +57,28 @@ async def demonstrate(folder: Path | None, *, as_json: bool = False) -> int:
     place = (folder or Path(tempfile.mkdtemp(prefix="ingest-demo-"))).resolve()
     place.mkdir(parents=True, exist_ok=True)
     try:
-        async with _simulated_gateway() as port:
-            gateway = GatewaySettings(port=port, login="demo")
-            settings = ExactSettings(home=place / "home", gateway=gateway, database=DatabaseSettings())
-            clock = SystemClock(start=_NOW)
-            return await (_bare(settings, clock) if as_json else _scenes(settings, place, clock))
-    finally:
+        code = run_async(_play(place, as_json=as_json))
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    finally:  # the loop has ended, and with it all threads that could still write there
         if folder is None:
             shutil.rmtree(place, ignore_errors=True)
-        else:
-            say(f"Database and snapshot are in {folder}.")
+    if folder is not None:
+        say(f"Database and snapshot are in {folder}.")
+    elif code == EXIT_INTERRUPTED:
+        say("Stopped; nothing is left behind.")
+    return code
+
+
+async def _play(place: Path, *, as_json: bool) -> int:
+    async with _simulated_gateway() as port:
+        gateway = GatewaySettings(port=port, login="demo")
+        settings = ExactSettings(home=place / "home", gateway=gateway, database=DatabaseSettings())
+        clock = SystemClock(start=_NOW)
+        if not as_json:
+            _title(f"1. A simulated IB Gateway on port {port}, a private PostgreSQL in {settings.home}")
+        async with _new_database(settings) as database:
+            return await (_bare(settings, database, clock) if as_json else _scenes(settings, database, place, clock))
 
 
 @asynccontextmanager
@@ -76,24 +89,37 @@ async def _simulated_gateway() -> AsyncIterator[int]:
         yield simulator.port
 
 
-async def _bare(settings: Settings, clock: Clock) -> int:
-    with await asyncio.to_thread(Database.open, settings, checked=False, may_make=True) as database:
-        await asyncio.to_thread(migrate.upgrade, database.engine)
-        return tell(await run_on(settings, clock, database.engine, _all_orders(clock)), as_json=True)
+@asynccontextmanager
+async def _new_database(settings: Settings) -> AsyncIterator[Database]:
+    """With its server, which is stopped in any case: a start that is no longer wanted is waited for."""
+    opening = asyncio.create_task(asyncio.to_thread(Database.open, settings, checked=False, may_make=True))
+    try:
+        database = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(IngestError):
+            (await opening).close()
+        raise
+    with database:
+        yield database
 
 
-async def _scenes(settings: Settings, place: Path, clock: Clock) -> int:
-    _title(f"1. A simulated IB Gateway on port {settings.gateway.port}, a private PostgreSQL in {settings.home}")
-    with await asyncio.to_thread(Database.open, settings, checked=False, may_make=True) as database:
-        await asyncio.to_thread(migrate.upgrade, database.engine)
-        _title("2. Backfill four weeks: a stock at 1 minute and 1 day, a future, a currency pair, an index")
-        report = await run_on(settings, clock, database.engine, _all_orders(clock))
-        show(report_table(report))
-        _title("3. What is held, and whether the log of requests proves it")
-        unproved = await asyncio.to_thread(_stand, database.engine, clock)
-        _title("4. A Parquet snapshot, and the two lines that read it back")
-        selection = Selection(start=_START, end=_END)
-        snapshot = await asyncio.to_thread(export, database.engine, selection, place / "snapshots", clock=clock)
+async def _bare(settings: Settings, database: Database, clock: Clock) -> int:
+    await asyncio.to_thread(migrate.upgrade, database.engine)
+    return tell(await run_on(settings, clock, database.engine, _all_orders(clock)), as_json=True)
+
+
+async def _scenes(settings: Settings, database: Database, place: Path, clock: Clock) -> int:
+    await asyncio.to_thread(migrate.upgrade, database.engine)
+    _title("2. Backfill four weeks: a stock at 1 minute and 1 day, a future, a currency pair, an index")
+    report = await run_on(settings, clock, database.engine, _all_orders(clock))
+    show(report_table(report))
+    if report.stopped:
+        return EXIT_INTERRUPTED
+    _title("3. What is held, and whether the log of requests proves it")
+    unproved = await asyncio.to_thread(_stand, database.engine, clock)
+    _title("4. A Parquet snapshot, and the two lines that read it back")
+    selection = Selection(start=_START, end=_END)
+    snapshot = await asyncio.to_thread(export, database.engine, selection, place / "snapshots", clock=clock)
     await asyncio.to_thread(_read_back, snapshot.path)
     return 0 if report.is_complete and not unproved else EXIT_INCOMPLETE
 
