@@ -32,11 +32,13 @@ def coverage(
     from ingest.app.standing import ledgers_of
     from ingest.cli.held import held_series, none_held
     from ingest.cli.screen import emit_json, say, show
+    from ingest.cli.waiting import waiting
     from ingest.config import load_settings
     from ingest.database import Database
     from ingest.errors import EXIT_INCOMPLETE
 
-    with Database.open(load_settings()) as database:
+    settings = load_settings()
+    with waiting("Reading the ledgers"), Database.open(settings) as database:
         rows = held_series(database.engine, symbols, bar_size, what)
         found = ledgers_of(database.engine, rows, prove=prove)
     unproved = sum(len(each.unproved) for each in found)

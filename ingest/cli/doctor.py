@@ -19,9 +19,11 @@ def doctor(as_json: Json = False) -> int:
 
     from ingest.app.examination import examine
     from ingest.cli.screen import emit_json, show, table
+    from ingest.cli.waiting import waiting
     from ingest.config import load_settings
 
-    findings = run_async(examine(load_settings()))
+    with waiting("Examining database and gateway"):
+        findings = run_async(examine(load_settings()))
     if as_json:
         emit_json(
             [

@@ -87,9 +87,11 @@ def search(
     """
     from ingest.app.resolving import search_symbols
     from ingest.cli.screen import emit_json, say, show, table
+    from ingest.cli.waiting import waiting
     from ingest.config import load_settings
 
-    found = run_async(search_symbols(load_settings(), pattern))
+    with waiting("Asking IB for symbols"):
+        found = run_async(search_symbols(load_settings(), pattern))
     if as_json:
         emit_json(
             [
@@ -113,11 +115,12 @@ def search(
 def _add(queries: Any, *, as_json: bool) -> None:
     from ingest.app.resolving import add_instruments
     from ingest.cli.screen import emit_json, show, table
+    from ingest.cli.waiting import waiting
     from ingest.config import load_settings
     from ingest.database import Database
 
     settings = load_settings()
-    with Database.open(settings) as database:
+    with waiting("Asking IB for contracts"), Database.open(settings) as database:
         found = run_async(add_instruments(settings, database.engine, queries))
     if as_json:
         emit_json([_document(instrument) for instrument in found])

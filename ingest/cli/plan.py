@@ -46,6 +46,7 @@ def plan(
     from ingest.app.connecting import clock_of
     from ingest.app.preview import plan_preview
     from ingest.cli.screen import emit_json, show
+    from ingest.cli.waiting import waiting
     from ingest.cli.wanted import wanted
     from ingest.config import load_settings
     from ingest.database import Database
@@ -66,7 +67,7 @@ def plan(
         currency=currency,
         zone=tz,
     )
-    with Database.open(settings) as database:
+    with waiting("Planning"), Database.open(settings) as database:
         preview = run_async(plan_preview(settings, database.engine, asked, clock))
     if as_json:
         emit_json(plan_json(preview))

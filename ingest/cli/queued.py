@@ -9,6 +9,7 @@ from ingest.app.queueing import QueuedSeries
 from ingest.cli.jobs.words import count
 from ingest.cli.looping import run_async
 from ingest.cli.screen import configure_logs, emit_json, say, show, table
+from ingest.cli.waiting import waiting
 from ingest.config import Settings
 from ingest.database import Database
 
@@ -22,7 +23,7 @@ def run_queueing(
 ) -> int:
     """Open the database, queue, say what became of it. Gives the exit code."""
     configure_logs(verbose=verbose)
-    with Database.open(settings) as database:
+    with waiting("Seeing what there is to queue"), Database.open(settings) as database:
         found = run_async(_awaited(queueing(database.engine)))
     if as_json:
         emit_json({"series": [_document(each) for each in found]})

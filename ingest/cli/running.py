@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from ingest.app.connecting import counting, gate_of, make_run, open_gateway, seed_gate
 from ingest.cli.report import report_json, report_table
 from ingest.cli.screen import configure_logs, emit_json, say, show, span
+from ingest.cli.waiting import waiting
 from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.database import Database
@@ -54,7 +55,8 @@ async def run_on(
     await asyncio.to_thread(seed_gate, engine, gate, settings, clock)
     progress = Progress(clock.now())
     async with open_gateway(settings, clock, gate, on_record=counting(progress)) as gateway:
-        chosen = await orders(gateway, engine)
+        with waiting("Seeing what is to be done"):
+            chosen = await orders(gateway, engine)
         run = make_run(settings, engine, gateway, clock, progress, retry_failed=retry_failed)
         with _stopping(run):
             return await _watched(run.complete(chosen), progress, gate, clock)

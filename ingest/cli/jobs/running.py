@@ -7,6 +7,7 @@ import typer
 from ingest.cli.jobs.words import JobFile, plain, tell_unmet
 from ingest.cli.looping import run_async
 from ingest.cli.options import Json, Verbose
+from ingest.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from ingest.app.wishing import Unmet
@@ -43,7 +44,7 @@ def plan(file: JobFile, as_json: Json = False) -> int:
     settings = load_settings()
     clock = clock_of(settings)
     job = read_job(file, clock.now().date())
-    with Database.open(settings) as database:
+    with waiting(f"Planning {job.name}"), Database.open(settings) as database:
         preview, unmet = run_async(job_preview(settings, database.engine, job, clock))
     if as_json:
         emit_json({"job": job.name, **plan_json(preview), "unmet": plain(unmet)})
