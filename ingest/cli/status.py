@@ -38,7 +38,7 @@ def status(
     from ingest.app.connecting import clock_of
     from ingest.app.overview import overview
     from ingest.app.standing import status_rows
-    from ingest.cli.held import held_series
+    from ingest.cli.held import held_series, none_held
     from ingest.cli.screen import emit_json, say, show
     from ingest.config import load_settings
     from ingest.database import Database
@@ -62,6 +62,8 @@ def status(
         show(status_table(found))
     elif rows:
         say(f"{len(rows):,} series are held; name symbols to see some, or --all.")
+    elif is_choice:
+        say(none_held(symbols, bar_size, what))
     else:
         say(f"The database {where} holds no series yet. Begin one with `ingest backfill`.")
 

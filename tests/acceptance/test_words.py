@@ -38,6 +38,7 @@ def test_coverage_says_what_is_not_held_and_gives_its_verdict_as_a_result(ingest
     assert ingest.run("backfill", "AAPL", "-b", "1d", "--days", "30").returncode == 0
     assert ingest.run("instruments", "add", "KO").returncode == 0
     assert ingest.run("coverage", "KO").stderr == "No bars of KO are held; `ingest backfill KO …` begins them.\n"
+    assert ingest.run("status", "KO").stderr == "No bars of KO are held; `ingest backfill KO …` begins them.\n"
     proved = ingest.run("coverage", "AAPL", "--prove")
     assert proved.stdout.endswith("Every stretch is backed by a logged request.\n")
     assert proved.stderr == ""
