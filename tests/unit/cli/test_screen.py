@@ -1,19 +1,9 @@
 """What a command says beside its result."""
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 import structlog
 
 from ingest.cli.screen import configure_logs
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-    logging.captureWarnings(capture=False)
 
 
 def test_a_short_command_tells_what_a_gateway_does_otherwise_and_no_other_warning(
