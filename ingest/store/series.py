@@ -156,6 +156,11 @@ def unlock(connection: Connection, series_id: int) -> None:
     connection.execute(select(func.pg_advisory_unlock(_LOCK_SPACE, series_id)))
 
 
+def unlock_all(connection: Connection) -> None:
+    """Give back all that this session holds."""
+    connection.execute(select(func.pg_advisory_unlock_all()))
+
+
 @contextmanager
 def locked(connection: Connection, row: SeriesRow) -> Iterator[None]:
     """Hold a series while the body runs. Raises SeriesBusy, naming who has it."""

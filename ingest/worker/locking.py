@@ -126,7 +126,16 @@ class Locks:
         with self._mutex:
             self._is_over = True
             self.rows.clear()
+            self._unlock()
             self._drop()
+
+    def _unlock(self) -> None:
+        """At once: with the session they would go a moment later, and who comes next would find the series busy."""
+        if self._session is not None and not self._session.invalidated:
+            try:
+                series_store.unlock_all(self._session)
+            except DatabaseError as error:
+                log.debug("lock_session_lost", why=error.message)
 
     def _open(self) -> Connection:
         if self._session is None:

@@ -1,15 +1,25 @@
-"""The real programs as a user runs them: the simulator and the command line, each a process of its own."""
+"""The real programs as a user runs them: the simulator and the command line, each a process of its own.
+
+Starting Python and its libraries is most of what a command costs, so those of which there are many run `InProcess`.
+"""
 
 import json
+import logging
 import os
 import select
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import structlog
+
+from ingest.cli.root import run
 
 _START_SECONDS = 30
 
@@ -105,3 +115,24 @@ class CommandLine:
     @staticmethod
     def _command(words: Sequence[str]) -> list[str]:
         return [sys.executable, "-m", "ingest", *words]
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess(CommandLine):
+    """The same commands with the same words and the same exit codes, in this process. `start` begins a real one."""
+
+    def run(self, *words: str, seconds: float = 60, **environment: str) -> "subprocess.CompletedProcess[str]":
+        del seconds  # pytest's own limit holds
+        out, err = StringIO(), StringIO()
+        with (
+            patch.dict(os.environ, self.environment | environment, clear=True),
+            chdir(self.folder),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                code = run(words)
+            finally:
+                structlog.reset_defaults()
+                logging.captureWarnings(capture=False)
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())

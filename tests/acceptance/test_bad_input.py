@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.acceptance.running import CommandLine, Simulator, simulator
+from tests.acceptance.running import CommandLine, InProcess, Simulator, simulator
 
 RECENT = ("-b", "1d", "--start", "2024-05-01", "--end", "2024-06-01")
 
@@ -24,7 +24,7 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture
 def ingest(tmp_path: Path, sim: Simulator, database_url: str) -> CommandLine:
-    return CommandLine.at(tmp_path, port=sim.port, database_url=database_url)
+    return InProcess.at(tmp_path, port=sim.port, database_url=database_url)
 
 
 def assert_one_line(done: "subprocess.CompletedProcess[str]", code: int, *words: str) -> None:
@@ -169,7 +169,7 @@ def test_a_password_in_the_settings_file_is_refused(ingest: CommandLine) -> None
 def test_two_runs_of_the_same_backfill_at_once(tmp_path: Path, database_url: str) -> None:
     words = ("backfill", "AAPL", "-b", "1m", "--start", "2024-01-02", "--end", "2024-06-01")
     with simulator(tmp_path, "--now", "2024-06-10T12:00:00Z", "--latency", "0.5") as slow:
-        ingest = CommandLine.at(tmp_path, port=slow.port, database_url=database_url, INGEST_GATEWAY_CONCURRENCY="1")
+        ingest = InProcess.at(tmp_path, port=slow.port, database_url=database_url, INGEST_GATEWAY_CONCURRENCY="1")
         first = ingest.start(*words)
         try:
             while not slow.bar_requests():
@@ -193,10 +193,17 @@ def test_an_export_folder_that_is_a_file(ingest: CommandLine, tmp_path: Path) ->
     assert_one_line(ingest.run("export", "--to", str(tmp_path / "file")), 7, "file")
 
 
+class Silently(BaseHTTPRequestHandler):
+    """Logs nothing where the command's own words are looked at."""
+
+    def log_message(self, *_said: object) -> None:
+        return
+
+
 @contextmanager
 def wrong_service() -> Iterator[int]:
     """An HTTP server, the commonest thing to find on a wrong port."""
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server = HTTPServer(("127.0.0.1", 0), Silently)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

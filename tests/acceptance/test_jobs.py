@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running import CommandLine, Simulator, simulator
+from tests.acceptance.running import CommandLine, InProcess, Simulator, simulator
 
 SMALL = """\
 name = "small"
@@ -40,13 +40,13 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture
 def ingest(tmp_path: Path, sim: Simulator, database_url: str) -> CommandLine:
-    return CommandLine.at(tmp_path, port=sim.port, database_url=database_url)
+    return InProcess.at(tmp_path, port=sim.port, database_url=database_url)
 
 
 @pytest.fixture
 def offline(tmp_path: Path) -> CommandLine:
     """No gateway, no database."""
-    return CommandLine.at(tmp_path)
+    return InProcess.at(tmp_path)
 
 
 def write(folder: Path, text: str, name: str = "small.toml") -> str:
@@ -203,7 +203,7 @@ def test_an_export_that_fails_does_not_hide_the_run(ingest: CommandLine) -> None
 def test_a_job_that_is_stopped_exports_nothing_and_continues(tmp_path: Path, database_url: str) -> None:
     file = write(tmp_path, SMALL.replace("2024-05-20", "2023-05-20"))
     with simulator(tmp_path, "--now", "2024-06-10T12:00:00Z", "--latency", "0.5") as slow:
-        ingest = CommandLine.at(tmp_path, port=slow.port, database_url=database_url, INGEST_GATEWAY_CONCURRENCY="1")
+        ingest = InProcess.at(tmp_path, port=slow.port, database_url=database_url, INGEST_GATEWAY_CONCURRENCY="1")
         running = ingest.start("jobs", "run", file)
         while len(slow.bar_requests()) < 2:
             assert running.poll() is None

@@ -10,13 +10,13 @@ from sqlalchemy import Engine, text
 
 from ingest.store import asked, series
 from tests import given
-from tests.acceptance.running import CommandLine, simulator
+from tests.acceptance.running import CommandLine, InProcess, simulator
 
 
 @pytest.fixture
 def ingest(tmp_path: Path, database_url: str) -> Iterator[CommandLine]:
     with simulator(tmp_path) as sim:
-        yield CommandLine.at(tmp_path, port=sim.port, database_url=database_url)
+        yield InProcess.at(tmp_path, port=sim.port, database_url=database_url)
 
 
 def test_an_update_says_why_there_is_nothing_to_do(ingest: CommandLine) -> None:
