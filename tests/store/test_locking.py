@@ -166,8 +166,11 @@ async def test_a_lock_that_is_being_taken_when_its_run_is_cancelled_is_given_bac
 def test_what_is_released_is_free_at_once_not_when_the_server_notices(
     engine: Engine, rows: list[SeriesRow], monkeypatch: pytest.MonkeyPatch, *, is_shared: bool
 ) -> None:
-    monkeypatch.setattr(Locks, "_drop", lambda _locks: None)
     shared, alone = SharedLocks(engine), Locks(engine)
     (shared if is_shared else alone).take(rows[0])
-    shared.close() if is_shared else alone.release()
+    with monkeypatch.context() as patched:
+        patched.setattr(Locks, "_drop", lambda _locks: None)
+        shared.close() if is_shared else alone.release()
     assert is_free(engine, rows[0])
+    shared.close()
+    alone.release()
