@@ -110,6 +110,7 @@ class Breaker:
     most_trips: int = 8
     poll_seconds: float = 1.0
     trips: int = 0
+    answers: int = 0
     is_probing: bool = False
     _unanswered: int = 0
     _open_until: float = -math.inf
@@ -130,6 +131,7 @@ class Breaker:
         return 0.0
 
     def answered(self) -> None:
+        self.answers += 1
         self.trips, self._unanswered, self._open_until = 0, 0, -math.inf
 
     def unanswered(self, now: float) -> None:

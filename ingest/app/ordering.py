@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -11,7 +11,7 @@ from ingest.calendars import calendar_of
 from ingest.clock import Clock
 from ingest.domain.bar_size import BarSize
 from ingest.domain.instrument import Instrument, InstrumentQuery
-from ingest.domain.ledger import State
+from ingest.domain.ledger import Ledger, State
 from ingest.domain.series import Series
 from ingest.domain.what import WhatToShow, default_what
 from ingest.domain.window import Windows, between, normalise
@@ -19,7 +19,7 @@ from ingest.errors import UsageError
 from ingest.gateway.client import Gateway
 from ingest.plan.reach import due_until
 from ingest.plan.wish import Edge, comparable, window_of
-from ingest.store import ledger
+from ingest.store import asked, ledger
 from ingest.store.series import SeriesRow
 from ingest.worker.lines import Order
 
@@ -81,17 +81,19 @@ def begun(engine: Engine, rows: Sequence[SeriesRow]) -> list[SeriesRow]:
 
 
 def update_orders(engine: Engine, rows: Sequence[SeriesRow], clock: Clock) -> list[Order]:
-    """For series that hold something: from the ledger's end to the last closed bar, and what is not settled before."""
-    orders = []
-    for row in rows:
-        with engine.connect() as connection:
-            held = ledger.read(connection, row.id)
-        if not held.entries:
-            continue
-        calendar = calendar_of(row.series.instrument, use_rth=row.series.use_rth)
-        tail = between(held.entries[-1].window.end, due_until(row.series, calendar, clock.now()))
-        unsettled = held.windows(State.PENDING, State.TIMED_OUT, State.FAILED)
-        wish: Windows = normalise([*unsettled, *([tail] if tail else [])])
-        if wish:
-            orders.append(Order(row.series, wish))
-    return orders
+    """For series that hold something: from the ledger's end to the last closed bar, and what is not settled before. And
+    for all, what was asked for and is in no state: runs ask for the newest first, so one that is stopped leaves a hole.
+    """
+    with engine.connect() as connection:
+        ledgers = ledger.read_many(connection, [row.id for row in rows])
+        unknown = asked.unknown(connection, [row.id for row in rows])
+    wishes = [(row, _wish(row, ledgers[row.id], unknown[row.id], clock.now())) for row in rows]
+    return [Order(row.series, wish) for row, wish in wishes if wish]
+
+
+def _wish(row: SeriesRow, held: Ledger, unknown: Windows, now: datetime) -> Windows:
+    due = due_until(row.series, calendar_of(row.series.instrument, use_rth=row.series.use_rth), now)
+    tail = between(held.entries[-1].window.end, due) if held.entries else None
+    unsettled = held.windows(State.PENDING, State.TIMED_OUT, State.FAILED)
+    missing = [part for each in unknown if (part := between(each.start, min(each.end, due)))]
+    return normalise([*unsettled, *missing, *([tail] if tail else [])])

@@ -1,7 +1,6 @@
 """Instruments by what people call them: from the database when known there, else from IB's contract details."""
 
 import asyncio
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from ingest.gateway.client import Gateway
 from ingest.gateway.events import SymbolMatch
 from ingest.store import instruments
 from ingest.store.instruments import InstrumentRow
+from ingest.wishes.universe import symbols_in
 
 
 def queries_of(
@@ -37,18 +37,15 @@ def queries_of(
 def queries_in(file: Path) -> tuple[tuple[str, InstrumentQuery], ...]:
     """One query a line (a CSV's first column), with its place, FILE:LINE. Raises UsageError for all bad lines."""
     try:
-        rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+        written = symbols_in(file)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     found, problems = [], []
-    for number, row in enumerate(rows, 1):
-        text = row[0].strip() if row else ""
-        if not text or text.startswith("#") or (number == 1 and text.lower() in ("symbol", "instrument")):
-            continue
+    for each in written:
         try:
-            found.append((f"{file}:{number}", InstrumentQuery.parse(text)))
+            found.append((f"{file}:{each.line}", InstrumentQuery.parse(each.symbol)))
         except ValueError as error:
-            problems.append(UsageError(f"{file}:{number}: {error}."))
+            problems.append(UsageError(f"{file}:{each.line}: {error}."))
     SeveralProblems.refuse(problems)
     if not found:
         raise UsageError(f"{file} names no instrument.", hint="Write one a line, such as AAPL or EUR.USD.")

@@ -117,14 +117,8 @@ def ledgers_of(engine: Engine, rows: Sequence[SeriesRow], *, prove: bool = False
         ]
 
 
-def cut_short(engine: Engine, rows: Sequence[SeriesRow]) -> list[tuple[SeriesRow, Windows]]:
-    """Those of the series of which more was asked for than any run has got to, each with that time."""
-    found = [(each.row, each.unknown) for each in ledgers_of(engine, rows)]
-    return [(row, unknown) for row, unknown in found if unknown]
-
-
 def never_reached(known: Ledger, unknown: Windows) -> Windows:
-    """The part of what was asked for and is in no state that a run has left behind which was stopped half-way.
+    """The part of what was asked for and is in no state that a run has left behind, or has not come to yet.
 
     What follows the ledger's end is not counted: a series that is behind is said to be, and an update goes on there.
     """

@@ -12,11 +12,12 @@ from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.freshness import Freshness
-from ingest.errors import GatewayError, GatewayRefused, GatewaySilent, GatewayUnreachable
+from ingest.errors import DatabaseFull, GatewayError, GatewayRefused, GatewaySilent, GatewayUnreachable
 from ingest.notify import (
     Kind,
     NeedsPerson,
     Notifier,
+    database_full,
     digest,
     failures,
     gateway_back,
@@ -123,6 +124,10 @@ class People:
     async def gateway_back(self, gateway: str) -> None:
         """It is connected again; told to those who were told of the trouble."""
         self.notifier.over(gateway_topic(gateway), gateway_back(gateway, self.clock.now()))
+
+    async def database_full(self, error: DatabaseFull) -> None:
+        """Nothing can be kept any more: all work waits until somebody makes room."""
+        self.notifier.tell(database_full(error.message, self.clock.now()))
 
     async def freshness(self, wishes: Sequence[Freshness]) -> None:
         """How far the universes reach now; those are told of that are further behind than settings allow."""

@@ -100,7 +100,7 @@ async def job_orders(gateway: Gateway, engine: Engine, job: Job, clock: Clock) -
 
 def as_last_known(engine: Engine, job: Job, made: JobOrders, origin: Origin, clock: Clock) -> JobOrders:
     """With orders for the series to which the symbols that were not found came the last time: to ask in vain is not to
-    learn that there is nothing. Such symbols are doubtful, whatever IB says of them today."""
+    learn that there is nothing. A symbol that IB knew before and denies today is doubtful."""
     if not made.unresolved:
         return made
     with engine.connect() as connection:
@@ -110,7 +110,7 @@ def as_last_known(engine: Engine, job: Job, made: JobOrders, origin: Origin, clo
     for unmet, query in made.unresolved:
         meant = {one: unmet.symbol for one in before if _may_mean(query, one)}
         found |= meant
-        if meant:
+        if meant and unmet.kind == UnknownInstrument.__name__:
             doubtful[unmet] = None
     known = {order.series for order in made.orders}
     more = _ordered(job, [(symbol, one) for one, symbol in found.items()], clock).orders
@@ -122,7 +122,8 @@ def _may_mean(query: InstrumentQuery, one: Instrument) -> bool:
     if query.con_id:
         return query.con_id == one.con_id
     named = query.symbol == one.symbol if query.symbol else query.local_symbol == one.local_symbol
-    return named and query.sec_type == one.sec_type
+    there = query.exchange in ("", one.exchange, one.primary_exchange) and query.currency in ("", one.currency)
+    return named and there and query.sec_type == one.sec_type
 
 
 async def resolve_asked(gateway: Gateway, engine: Engine, asked: Asked, clock: Clock) -> tuple[Instrument, ...]:

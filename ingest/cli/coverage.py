@@ -21,7 +21,7 @@ def coverage(
 
     States: covered (a clean, complete answer is stored), empty_confirmed (proved that nothing exists), pending (came
     back empty once, waits for a second look), timed_out, failed. Time that was asked for and is in none of them
-    is unknown: a run was stopped before it came to it. What is listed nowhere was never asked for.
+    is unknown: a run goes on, or was stopped before it came to it. What is listed nowhere was never asked for.
 
     Examples:
 
@@ -67,7 +67,7 @@ def _table(each: Any) -> Any:
     title = f"{each.row.series} ({each.row.origin})"
     made = table("from", "to", "state", "time", "reason", right=("time",), title=title)
     lines = [(entry.window, entry.state.value, entry.reason, entry.state.is_settled) for entry in each.ledger]
-    lines += [(window, "unknown", "asked for, and never got to", False) for window in each.unknown]
+    lines += [(window, "unknown", "asked for, not there yet", False) for window in each.unknown]
     for window, state, reason, is_settled in sorted(lines, key=lambda line: line[0].start):
         edges = (f"{edge:%Y-%m-%d %H:%M}" for edge in (window.start, window.end))
         made.add_row(*edges, state, span(window.span), reason, style="" if is_settled else "bold")

@@ -11,8 +11,8 @@ def forget(
 ) -> int:
     """Forget that more was asked for of a series than is held, as after a backfill that was begun by mistake.
 
-    What is held stays: bars, ledger and the log of requests. Only the time that `ingest status` lists as not held is
-    no longer missed. To stop a job of the queue there is `ingest jobs cancel`.
+    What is held stays: bars, ledger and the log of requests. Only the time that `ingest status` calls unknown is no
+    longer missed, nor asked for by `ingest update`. To stop a job of the queue there is `ingest jobs cancel`.
 
     Examples:
 

@@ -1,15 +1,10 @@
 """`ingest update`: bring what is held up to the last closed bar, now, or by the queue."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from ingest.cli.jobs.words import Priority, Queue
 from ingest.cli.looping import run_async
 from ingest.cli.options import Json, OutsideRth, SomeBarSizes, SomeSymbols, Verbose, What
-
-if TYPE_CHECKING:
-    from ingest.domain.window import Windows
-    from ingest.store.series import SeriesRow
 
 
 def update(
@@ -22,7 +17,8 @@ def update(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Bring series up to date: from the end of what is held to the last closed bar, and what failed before.
+    """Bring series up to date: from the end of what is held to the last closed bar, what failed before, and what was
+    asked for and never came, because a run was stopped (`ingest forget` takes that back).
 
     Only series that a backfill has begun; without symbols, all of them. Made for a nightly cron line. With --queue
     workers do it, one job a series.
@@ -40,12 +36,10 @@ def update(
     from ingest.app.connecting import clock_of
     from ingest.app.ordering import begun, update_orders
     from ingest.app.queueing import QueuedSeries, queue_update
-    from ingest.app.standing import cut_short
     from ingest.cli.held import held_series, none_held
     from ingest.cli.jobs.words import count, refuse_priority
     from ingest.cli.queued import run_queueing
     from ingest.cli.running import run_orders
-    from ingest.cli.screen import say
     from ingest.config import load_settings
     from ingest.gateway.client import Gateway
     from ingest.worker.lines import Order
@@ -53,7 +47,7 @@ def update(
     refuse_priority(priority, queue=queue)
     settings = load_settings()
     clock = clock_of(settings)
-    idle, missing = "", []
+    idle = ""
 
     async def queued(engine: Engine) -> tuple[QueuedSeries, ...]:
         rows = held_series(engine, symbols, bar_size, what, outside_rth=outside_rth or None)
@@ -62,8 +56,7 @@ def update(
     async def orders(gateway: Gateway, engine: Engine) -> list[Order]:
         rows = held_series(engine, symbols, bar_size, what, outside_rth=outside_rth or None, origin=gateway.origin)
         made = await asyncio.to_thread(update_orders, engine, rows, clock)
-        nonlocal idle, missing
-        missing = await asyncio.to_thread(cut_short, engine, rows)
+        nonlocal idle
         if not made and (held := len(begun(engine, rows))):
             idle = f"Nothing to do: {count(held, 'series is', 'series are')} up to date, to the last closed bar."
         elif not made:
@@ -72,20 +65,4 @@ def update(
 
     if queue:
         return run_queueing(settings, queued, as_json=as_json, verbose=verbose)
-    code = run_async(run_orders(settings, clock, orders, as_json=as_json, verbose=verbose, idle=lambda: idle))
-    for row, windows in missing:
-        say(missed(row, windows))
-    return code
-
-
-def missed(row: "SeriesRow", windows: "Windows") -> str:
-    """Names what was asked for and never got to, and how to go on with it."""
-    from ingest.cli.screen import span
-    from ingest.domain.window import total
-
-    series, first = row.series, windows[0].start
-    named = f"con_id:{series.instrument.con_id} -b {series.bar_size.alias}"
-    return (
-        f"Not held, though asked for: {span(total(windows))} of {row} from {first:%Y-%m-%d} on; a run was stopped. "
-        f"`ingest backfill {named} --start {first:%Y-%m-%d}` goes on with it, `ingest forget {named}` lets it be."
-    )
+    return run_async(run_orders(settings, clock, orders, as_json=as_json, verbose=verbose, idle=lambda: idle))

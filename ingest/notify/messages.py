@@ -129,6 +129,12 @@ def gateway_back(gateway: str, now: datetime) -> Message:
     return Message(Kind.GATEWAY, Level.GOOD, f"Gateway {gateway} is back", body, gateway_topic(gateway), "back")
 
 
+def database_full(said: str, now: datetime) -> Message:
+    """Everything waits for somebody to make room."""
+    body = f"At {_at(now)}: {_short(said)}\n\nMake room. Nothing is lost, and work goes on by itself afterwards."
+    return Message(Kind.FAILURE, Level.BAD, "The database is full", body, "database full", "full")
+
+
 def gateway_topic(gateway: str) -> str:
     return f"gateway {gateway}"
 

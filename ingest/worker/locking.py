@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 #: The server may believe for a while in a session that we have lost. It is ended there, which takes milliseconds.
 _GHOST_LOOKS, _GHOST_SECONDS = 100, 0.05
+_UNLOCK_SECONDS = 1.0
 
 
 class LockKeeper(Protocol):
@@ -126,7 +127,9 @@ class Locks:
         with self._mutex:
             self._is_over = True
             self.rows.clear()
-            self._unlock()
+            unlocking = threading.Thread(target=self._unlock, daemon=True)
+            unlocking.start()
+            unlocking.join(_UNLOCK_SECONDS)  # a database that hangs is left to notice that the session is gone
             self._drop()
 
     def _unlock(self) -> None:

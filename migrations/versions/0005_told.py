@@ -14,7 +14,7 @@ CREATE TABLE ingest.told (
     says text NOT NULL,
     claimed_at timestamptz NOT NULL,
     sent_at timestamptz,
-    CONSTRAINT told_pk PRIMARY KEY (topic, says)
+    CONSTRAINT told_pk PRIMARY KEY (topic)
 );
 """
 

@@ -1,4 +1,7 @@
-"""What was asked for of each series, so that a run that was cut short does not leave a hole that nobody knows of."""
+"""What was asked for of each series, so that a run that was cut short does not leave a hole that nobody knows of.
+
+And people are told each trouble of a topic once, also where several take turns.
+"""
 
 from alembic import op
 
@@ -16,6 +19,12 @@ CREATE TABLE ingest.asked (
 );
 """
 
+_TOLD = """
+ALTER TABLE ingest.told DROP CONSTRAINT told_pk;
+ALTER TABLE ingest.told ADD CONSTRAINT told_pk PRIMARY KEY (topic, says);
+"""
+
 
 def upgrade() -> None:
     op.execute(_ASKED)
+    op.execute(_TOLD)

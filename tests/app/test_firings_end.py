@@ -25,6 +25,7 @@ from ingest.domain.instrument import InstrumentQuery
 from ingest.domain.job import Fill, JobState, Lane
 from ingest.domain.series import Origin
 from ingest.errors import (
+    AmbiguousInstrument,
     DatabaseError,
     GatewayLost,
     IngestError,
@@ -229,6 +230,18 @@ async def test_a_symbol_that_is_never_found_stands_for_the_series_it_came_to_bef
         found = firings.by_id(connection, firing)
     assert found is not None
     assert [each["reason"] for each in found.unmet] == [str(error)]
+
+
+async def test_a_symbol_that_ib_finds_ambiguous_now_stands_for_what_it_was_and_keeps_nobody_waiting(
+    tasks: Tasks, firing: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine.begin() as connection:
+        wishing.wish(connection, wishing.job(), wishing.DAILY, origin=Origin.SYNTHETIC)
+    lookups = Lookups(LOOKUPS, AmbiguousInstrument("AAPL", ["AAPL at NASDAQ", "AAPL at EBS"]))
+    monkeypatch.setattr(expanding, "job_orders", lookups)
+    await tasks.handlers.expand(1, of_firing(firing))
+    assert (lookups.asked, is_expanded(engine, firing)) == (1, True)
+    assert queued_symbols(engine, firing) == {"S0000", "AAPL"}
 
 
 async def test_a_symbol_that_never_was_known_is_not_looked_up_again(

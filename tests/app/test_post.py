@@ -1,6 +1,7 @@
 """A post as others see it."""
 
 import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from ingest.app.serving.post import Post
 from ingest.app.serving.telling import Silence
 from ingest.clock import SystemClock
 from ingest.config import ExactSettings
+from ingest.fetch import Breaker
 from ingest.store import posts
 
 
@@ -35,3 +37,29 @@ async def test_a_post_that_drains_signs_no_more_often_than_before(
     signing.cancel()
     await asyncio.gather(signing, return_exceptions=True)
     assert signs == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing(Silence):
+    """Somebody who is told that a gateway is back."""
+
+    back: list[str] = field(default_factory=list)
+
+    async def gateway_back(self, gateway: str) -> None:
+        self.back.append(gateway)
+
+
+async def test_a_gateway_that_was_silent_is_back_when_it_answers_not_when_its_session_begins_anew(
+    engine: Engine, tmp_path: Path
+) -> None:
+    gate: Any = SimpleNamespace(share_open=lambda _processes: None)
+    teller = Hearing()
+    post = Post("main", ExactSettings(home=tmp_path), engine, SystemClock(), gate, teller)
+    post._silent_since = post.since
+    anew: Any = SimpleNamespace(station=SimpleNamespace(fetcher=SimpleNamespace(breaker=Breaker())))
+    await post._see_answers(anew)
+    assert teller.back == []
+    anew.station.fetcher.breaker.answered()
+    await post._see_answers(anew)
+    await post._see_answers(anew)
+    assert teller.back == ["main"]

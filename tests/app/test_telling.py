@@ -15,7 +15,7 @@ from ingest.clock import FakeClock
 from ingest.config import ExactSettings, NotifySettings
 from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.freshness import Freshness
-from ingest.errors import GatewayRefused, GatewayUnreachable
+from ingest.errors import DatabaseFull, GatewayRefused, GatewayUnreachable
 from ingest.gateway.handshake import hung_up, nothing_there
 from tests import given
 from tests.unit.notify.receiving import Endpoint, endpoint
@@ -265,3 +265,13 @@ async def test_failures_that_nobody_took_are_in_the_next_message(engine: Engine,
     await everybody.job_failed("", by_hand(2))
     await everybody.close()
     assert titles(web) == ["jobs queued by hand: 1 job failed", "jobs queued by hand: 2 jobs failed"]
+
+
+async def test_a_database_that_is_full_is_told_by_the_first_to_meet_it(engine: Engine, web: Endpoint) -> None:
+    full = DatabaseFull("The database's disk is full: could not extend file.", hint="Free some space.")
+    for _ in range(2):
+        everybody = people(engine, web, FakeClock(NOON))
+        await everybody.database_full(full)
+        await everybody.close()
+    assert titles(web) == ["The database is full"]
+    assert "could not extend file" in web.posts[0]["message"]

@@ -14,6 +14,7 @@ from ingest.errors import DatabaseUnreachable, SeriesBusy
 from ingest.store import series
 from ingest.store.engine import create_engine
 from ingest.store.series import SeriesRow
+from ingest.worker import locking
 from ingest.worker.locking import LockKeeper, Locks, Share, SharedLocks, held
 
 
@@ -174,3 +175,18 @@ def test_what_is_released_is_free_at_once_not_when_the_server_notices(
     assert is_free(engine, rows[0])
     shared.close()
     alone.release()
+
+
+def test_a_database_that_hangs_keeps_nobody_from_leaving(
+    engine: Engine, rows: list[SeriesRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+    monkeypatch.setattr(locking, "_UNLOCK_SECONDS", 0.1)
+    monkeypatch.setattr(series, "unlock_all", lambda _connection: may_end.wait(10.0))
+    locks = Locks(engine)
+    locks.take(rows[0])
+    leaving = threading.Thread(target=locks.release, daemon=True)
+    leaving.start()
+    leaving.join(5.0)
+    assert not leaving.is_alive()
+    may_end.set()

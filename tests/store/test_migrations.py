@@ -1,6 +1,7 @@
 """The schema: made from nothing, equal to the metadata, and told apart from older and newer ones."""
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, text
 
 from ingest.errors import SchemaMismatch
@@ -75,3 +76,18 @@ def test_an_older_schema_is_sent_to_init(engine: Engine, monkeypatch: pytest.Mon
     monkeypatch.setattr(migrate, "_scripts", Scripts)
     with pytest.raises(SchemaMismatch, match=rf"has schema {head}, this program needs 9998. Run `ingest init`"):
         migrate.check(engine)
+
+
+def test_what_people_were_told_is_kept_over_the_change_of_its_key(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url, pooled=False)
+    with engine.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+        connection.execute(text("INSERT INTO ingest.told VALUES ('gateway main', 'unreachable', now(), now())"))
+    migrate.upgrade(engine)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT topic, says FROM ingest.told")).all() == [
+            ("gateway main", "unreachable")
+        ]
+        connection.execute(text("INSERT INTO ingest.told VALUES ('gateway main', 'refused', now(), now())"))

@@ -149,6 +149,7 @@ class Post:
                 await self._wait_for_answers(manned, silence)
             elif self._full is not None:
                 self._become(Standing.DATABASE_FULL, str(self._full))
+                await self.teller.database_full(self._full)
                 await self._unless_stopped(self.clock.sleep(_FULL_PAUSE.total_seconds()))
                 self._full = None
             elif await asyncio.to_thread(self._is_paused):
@@ -217,8 +218,9 @@ class Post:
         self._full = error
 
     async def _see_answers(self, manned: Manned) -> None:
-        """Whoever was told of a silence is told of its end."""
-        if self._silent_since is not None and not manned.station.fetcher.breaker.trips:
+        """Whoever was told of a silence is told of its end: of an answer, not of a session that begins anew."""
+        breaker = manned.station.fetcher.breaker
+        if self._silent_since is not None and breaker.answers and not breaker.trips:
             self._silent_since = None
             await self.teller.gateway_back(self.name)
 

@@ -9,7 +9,7 @@ import structlog
 
 from ingest.domain.conclusion import Conclusion, FailedJob
 from ingest.domain.freshness import Freshness
-from ingest.errors import GatewayError
+from ingest.errors import DatabaseFull, GatewayError
 
 log = structlog.get_logger()
 
@@ -24,6 +24,8 @@ class Teller(Protocol):
     async def gateway_trouble(self, gateway: str, since: datetime, error: GatewayError) -> None: ...
 
     async def gateway_back(self, gateway: str) -> None: ...
+
+    async def database_full(self, error: DatabaseFull) -> None: ...
 
     async def freshness(self, wishes: Sequence[Freshness]) -> None: ...
 
@@ -45,6 +47,9 @@ class Silence:
 
     async def gateway_back(self, gateway: str) -> None:
         log.debug("not_told", gateway=gateway)
+
+    async def database_full(self, error: DatabaseFull) -> None:
+        log.debug("not_told", because=error.message)
 
     async def freshness(self, wishes: Sequence[Freshness]) -> None:
         log.debug("not_told", wishes=len(wishes))

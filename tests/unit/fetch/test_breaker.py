@@ -44,6 +44,14 @@ def test_an_open_breaker_says_how_long_nothing_is_sent_and_that_it_lets_a_probe_
     assert breaker.pause(61.0) == 0.0
 
 
+def test_a_breaker_that_is_new_has_heard_no_answer() -> None:
+    breaker = Breaker()
+    breaker.unanswered(0.0)
+    assert breaker.answers == 0
+    breaker.answered()
+    assert breaker.answers == 1
+
+
 def test_an_answer_in_between_starts_the_count_anew() -> None:
     breaker = Breaker(threshold=2)
     for _ in range(5):
