@@ -100,6 +100,9 @@ class WorkerSettings(_Section):
     slice_seconds: float = Field(60.0, gt=0, description="a job gives way to others after so long")
     slots: int = Field(12, ge=1, le=64, description="jobs for larger bars worked on at a time")
     small_slots: int = Field(4, ge=1, le=16, description="jobs for bars of 30 s and less, which IB paces hardest")
+    small_reserve: int = Field(
+        6, ge=0, le=30, description="of sixty small requests in ten minutes, left to jobs of a higher priority"
+    )
     heartbeat_seconds: float = Field(
         10.0, gt=0, description="after three without a sign a worker is taken for dead; the same for all at a database"
     )

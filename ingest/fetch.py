@@ -40,7 +40,7 @@ class HistorySource(Protocol):
     """What fetching needs of a gateway."""
 
     async def historical_bars(
-        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float
+        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float, *, spare: int = 0
     ) -> HistoricalAnswer: ...
 
     async def wait_until_ready(self) -> None: ...
@@ -181,7 +181,8 @@ class Fetcher:
     """Fetches through one gateway (which keeps to the login's pacing by itself).
 
     Once `haste` is set no request is tried again: what it came to last is what it comes to. One that waits to be tried
-    again (for the gateway, which may be away for hours) need not wait longer.
+    again (for the gateway, which may be away for hours) need not wait longer. `spare` units of the login's budget for
+    small bars are left to others.
     """
 
     source: HistorySource
@@ -189,6 +190,7 @@ class Fetcher:
     policy: RetryPolicy
     deadline_seconds: float
     breaker: Breaker = field(default_factory=Breaker)
+    spare: int = 0
     haste: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -254,7 +256,7 @@ class Fetcher:
         except (GatewayUnreachable, GatewayRefused) as error:
             raise GatewayGone(f"The session was lost, and the gateway stayed away. {error.message}") from error
         async with self._unless_broken(last):
-            return await self.source.historical_bars(request, window, self.deadline_seconds)
+            return await self.source.historical_bars(request, window, self.deadline_seconds, spare=self.spare)
 
     @asynccontextmanager
     async def _unless_broken(self, last: BaseException | None) -> AsyncIterator[None]:

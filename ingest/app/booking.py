@@ -6,7 +6,7 @@ decide, and books or leaves. Ages are the database's; a faster clock (`scale`) m
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import structlog
@@ -40,9 +40,9 @@ class DatabaseBook:
     _known: dict[int, RequestCost] = field(default_factory=dict)
     _rows: dict[tuple[Series, Origin], SeriesRow] = field(default_factory=dict)
 
-    async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None) -> Turn:
+    async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None, spare: int = 0) -> Turn:
         """Book a request, or say how long to wait. Raises DatabaseError; an absent database is waited for first."""
-        return await self._patiently(lambda: self._book(draft, grace, instead_of))
+        return await self._patiently(lambda: self._book(draft, grace, instead_of, spare))
 
     async def close(self, record: RequestRecord) -> None:
         """Finish a booked request that brought no answer. Its settlement does the same again; so failing is no harm."""
@@ -56,12 +56,12 @@ class DatabaseBook:
         with self.engine.connect() as connection:
             return self._past(connection, login, None)
 
-    def _book(self, draft: RequestRecord, grace: float, instead_of: int | None) -> Turn:
+    def _book(self, draft: RequestRecord, grace: float, instead_of: int | None, spare: int) -> Turn:
         login, cost = draft.login.name, RequestCost.of_record(draft)
         with self.engine.begin() as connection:
             bookings.hold_login(connection, login)
             past = self._past(connection, login, instead_of)
-            wait = wait_after(self.rules, past, cost)
+            wait = wait_after(self.rules, past, replace(cost, spare=spare))
             if wait > 0:
                 return Turn(wait, past)
             leaves_by = self.clock.monotonic() + grace

@@ -18,6 +18,7 @@ from ingest.gateway.gate import PacedGate
 from ingest.gateway.inquiry import RecordListener
 from ingest.gateway.pacing import Pacer, PacingRules
 from ingest.progress import Progress, RunReport
+from ingest.store import jobs
 from ingest.worker.lines import Order
 from ingest.worker.run import Options, Run
 
@@ -81,9 +82,21 @@ def make_run(
     memory = Memory(engine, chosen.login, clock)
     learner = memory.learner(settings.plan.request_spans)
     source = LearningSource(gateway, learner, memory, clock)
-    fetcher = Fetcher(source, clock, RetryPolicy(attempts=chosen.attempts), chosen.request_seconds)
+    fetcher = Fetcher(
+        source,
+        clock,
+        RetryPolicy(attempts=chosen.attempts),
+        chosen.request_seconds,
+        spare=spare_units(settings, engine),
+    )
     options = Options(learner.spans, chosen.concurrency, retry_failed, remember=True)
     return Run(engine, gateway, fetcher, clock, progress, options)
+
+
+def spare_units(settings: Settings, engine: Engine, job_id: int | None = None) -> int:
+    """What a job, or what is done by hand, leaves of the login's budget for small bars to those that go before it."""
+    with engine.connect() as connection:
+        return settings.worker.small_reserve if jobs.is_outranked(connection, job_id) else 0
 
 
 def seed_gate(engine: Engine, gate: PacedGate, settings: Settings, clock: Clock) -> None:

@@ -88,11 +88,11 @@ class LearningSource:
         await self.source.wait_until_ready()
 
     async def historical_bars(
-        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float
+        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float, *, spare: int = 0
     ) -> HistoricalAnswer:
         """As the source does. Raises RequestTooLong in place of a refusal that a smaller request may escape."""
         try:
-            answer = await self.source.historical_bars(request, window, deadline_seconds)
+            answer = await self.source.historical_bars(request, window, deadline_seconds, spare=spare)
         except RequestTimedOut:
             if self.learner.timed_out(request):
                 await self.memory.keep_span(request, self.learner)

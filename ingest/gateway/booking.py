@@ -33,10 +33,10 @@ class Turn:
 class LoginBook(Protocol):
     """One login's bookings. Neither method may block the event loop."""
 
-    async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None) -> Turn:
+    async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None, spare: int = 0) -> Turn:
         """Book a request that leaves within `grace` seconds, unless the rules make it wait.
 
-        `instead_of` is its own earlier booking, which has lapsed. Raises DatabaseError.
+        `instead_of` is its own earlier booking, which has lapsed; `spare` as in `RequestCost`. Raises DatabaseError.
         """
         ...
 

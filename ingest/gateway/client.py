@@ -202,14 +202,16 @@ class Gateway:
             return await search(self.session, pattern.strip(), self._deadlines.lookup)
 
     async def historical_bars(
-        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float
+        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float, *, spare: int = 0
     ) -> HistoricalAnswer:
         """The bars of one request; `window` is what they are wanted for and only goes into the record.
+
+        `spare` units of the small-bar budget are left to others.
 
         The deadline runs from sending, not from queueing. IB's "no data" is an answer without bars. Raises
         RequestTimedOut, RequestRefused, PacingViolation, AnswerBroken or GatewayLost, each with its `record`.
         """
-        answered = await self._ask(questions.bars(request, window, deadline_seconds))
+        answered = await self._ask(questions.bars(request, window, deadline_seconds), spare)
         return HistoricalAnswer(
             request=request,
             bars=answered.answer or BarBatch.empty(),
@@ -218,9 +220,9 @@ class Gateway:
             notices=answered.notices,
         )
 
-    async def head_timestamp(self, series: Series) -> HeadAnswer:
+    async def head_timestamp(self, series: Series, *, spare: int = 0) -> HeadAnswer:
         """When IB's history of a series begins. Counts under the small-bar rules and is always cancelled afterwards."""
-        answered = await self._ask(questions.head(series, self._deadlines.head))
+        answered = await self._ask(questions.head(series, self._deadlines.head), spare)
         return HeadAnswer(answered.answer, answered.record)
 
     async def schedule(self, series: Series, end: datetime | None, duration: Duration) -> tuple[TradingSession, ...]:
@@ -231,8 +233,9 @@ class Gateway:
         answered = await self._ask(questions.schedule(series, end, duration, self._deadlines.schedule))
         return answered.answer or ()
 
-    async def _ask(self, inquiry: Inquiry[T]) -> Answered[T]:
-        async with self._pacer.slot(inquiry.cost, lambda: inquiry.sent(self.login, self._clock)) as booked:
+    async def _ask(self, inquiry: Inquiry[T], spare: int = 0) -> Answered[T]:
+        cost = replace(inquiry.cost, spare=spare if inquiry.cost.units else 0)
+        async with self._pacer.slot(cost, lambda: inquiry.sent(self.login, self._clock)) as booked:
             return await inquiry.ask(self.session, self.login, self._clock, self._on_record, booked)
 
     async def _change(self, session: Session, give_up_at: float) -> None:

@@ -1,14 +1,16 @@
 """`PacedGate`: the thin shell around the pure `Pacer` that does the waiting, first come first served.
 
 Small-bar requests wait in a lane of their own: they may have to wait ten minutes for budget, which must not hold up the
-others. One gate per login, shared by all its gateways in a process. Other processes share the login's small-bar budget
-through a `LoginBook`, in which such a request is booked before it leaves; large bars are not booked. Of the requests
-that IB lets be open each process has its part (`share_open`, where somebody counts the processes); messages it counts
-for itself. With `OpenRequests` the gate keeps no more large requests open than IB was seen to bear.
+others; nor do those among them that leave some of it to others stand in the way of these. One gate per login, shared by
+all its gateways in a process. Other processes share the login's small-bar budget through a `LoginBook`, in which such a
+request is booked before it leaves; large bars are not booked. Of the requests that IB lets be open each process has its
+part (`share_open`, where somebody counts the processes); messages it counts for itself. With `OpenRequests` the gate
+keeps no more large requests open than IB was seen to bear.
 """
 
 import asyncio
 import math
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -38,7 +40,7 @@ class PacedGate:
         self._clock = clock
         self._book: LoginBook | None = None
         self._keep: Keep | None = None
-        self._lanes = {True: asyncio.Lock(), False: asyncio.Lock()}
+        self._lanes: defaultdict[tuple[bool, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._room = asyncio.Event()
 
     def share(self, book: LoginBook) -> None:
@@ -70,7 +72,7 @@ class PacedGate:
         makes the request's record as it would be if it left now; `booked` is that record with its id, if it was booked.
         Raises what the book raises (DatabaseError).
         """
-        async with self._lanes[cost.units > 0]:
+        async with self._lanes[cost.units > 0, cost.spare]:
             booked = await self._turn(cost, draft)
         allowed = self.load.allowed if self.load is not None else 0
         try:
@@ -122,7 +124,7 @@ class PacedGate:
                 return None
             try:
                 record = draft()
-                turn = await self._book.book(record, grace, instead_of=lapsed)
+                turn = await self._book.book(record, grace, instead_of=lapsed, spare=cost.spare)
             except BaseException:
                 self._free(cost)
                 raise

@@ -54,6 +54,7 @@ class RequestCost:
     """What a request counts for. `identity` names the whole request, `product` its contract, exchange and tick type.
 
     `units` above 0 puts it under the small-bar rules; `opens` says that it is an open historical request until it ends.
+    `spare` is how many of the small-bar budget's units it leaves to others, who may be in more of a hurry.
     """
 
     identity: Hashable = None
@@ -63,6 +64,7 @@ class RequestCost:
     messages: int = 1
     is_search: bool = False
     shape: Hashable = None  # answers to requests of one shape take about as long
+    spare: int = 0
 
     @property
     def is_large(self) -> bool:
@@ -198,7 +200,8 @@ class Pacer:
         return self._room(self._bursts.get(cost.product, ()), cost, self.rules.burst_units, self.rules.burst_seconds)
 
     def _budget_free(self, cost: RequestCost) -> float:
-        return self._room(self._spent, cost, self.rules.budget_units, self.rules.budget_seconds)
+        budget = max(cost.units, self.rules.budget_units - cost.spare)
+        return self._room(self._spent, cost, budget, self.rules.budget_seconds)
 
     def _room(self, spent: Iterable[tuple[float, int]], cost: RequestCost, limit: int, seconds: float) -> float:
         """When enough of the oldest spending has left a window for this cost to fit."""

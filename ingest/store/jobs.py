@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
+from ingest.domain.bar_size import BarSize
 from ingest.domain.job import Fill, Kind, Lane, Queued
 from ingest.domain.window import Window, Windows, normalise
 from ingest.store.sql import statement
@@ -110,6 +111,16 @@ def restore(connection: Connection) -> int:
 def pauses(connection: Connection) -> frozenset[tuple[str, str]]:
     """What is paused, as (scope, name)."""
     return frozenset((row.scope, row.name) for row in connection.execute(text("SELECT scope, name FROM ingest.pauses")))
+
+
+def is_outranked(connection: Connection, job_id: int | None) -> bool:
+    """Whether a job must leave some of the budget for small bars to others, queued or scheduled, that go before it.
+
+    None: what is done by hand, beside the queue.
+    """
+    small = [size.value for size in BarSize if size.is_small]
+    found = connection.execute(statement("job_is_outranked"), {"job": job_id, "small": small})
+    return bool(found.scalar_one())
 
 
 def paused_wishes(connection: Connection) -> frozenset[str]:

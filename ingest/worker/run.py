@@ -51,7 +51,7 @@ class Heads(Protocol):
     @property
     def login(self) -> GatewayLogin: ...
 
-    def head_timestamp(self, series: Series) -> Awaitable[HeadAnswer]: ...
+    def head_timestamp(self, series: Series, *, spare: int = 0) -> Awaitable[HeadAnswer]: ...
 
     def current_time(self) -> Awaitable[datetime]: ...
 
@@ -207,7 +207,7 @@ class Run:
             return
         line.head_asked = True
         try:
-            answer = await self._while_patient(self.source.head_timestamp(line.series))
+            answer = await self._while_patient(self.source.head_timestamp(line.series, spare=self.fetcher.spare))
         except (RequestError, GatewayLost) as error:
             log.warning("head_timestamp_unknown", series=str(line.series), reason=str(error))
             return

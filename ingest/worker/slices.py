@@ -45,8 +45,8 @@ class SteadyTime:
     def login(self) -> GatewayLogin:
         return self.source.login
 
-    async def head_timestamp(self, series: Series) -> HeadAnswer:
-        return await self.source.head_timestamp(series)
+    async def head_timestamp(self, series: Series, *, spare: int = 0) -> HeadAnswer:
+        return await self.source.head_timestamp(series, spare=spare)
 
     async def current_time(self) -> datetime:
         """The gateway's time; raises what the gateway does, when it is its turn to be asked."""
@@ -112,13 +112,21 @@ class Station:
         self._left = False
 
     async def work(
-        self, row: SeriesRow, windows: Windows, seconds: float, *, tried: Iterable[Shape], retry_failed: bool
+        self,
+        row: SeriesRow,
+        windows: Windows,
+        seconds: float,
+        *,
+        tried: Iterable[Shape],
+        retry_failed: bool,
+        spare: int = 0,
     ) -> SliceResult:
-        """Work on a series for so many of the clock's seconds. Raises SeriesBusy, GatewayGone, DatabaseError."""
+        """Work on a series for so many of the clock's seconds, leaving `spare` units of the login's budget for small
+        bars to others. Raises SeriesBusy, GatewayGone, DatabaseError."""
         if row.series in self._slices:  # a job that was taken from us for dead, and given to us again
             raise SeriesBusy(f"{row} is being filled by this worker already.", hint="Wait for it.")
         progress = Progress(self.clock.now())
-        run = self._run(progress, seconds, retry_failed=retry_failed)
+        run = self._run(progress, seconds, retry_failed=retry_failed, spare=spare)
         going_on = _Slice(run)
         run.was_sent = going_on.was_sent
         self._slices[row.series] = going_on
@@ -134,11 +142,11 @@ class Station:
         end = SliceEnd(report.series[0], left_over)
         return SliceResult(end, _worth_knowing(run.tried(), end), progress.settled, progress.bars)
 
-    def _run(self, progress: Progress, seconds: float, *, retry_failed: bool) -> Run:
+    def _run(self, progress: Progress, seconds: float, *, retry_failed: bool, spare: int) -> Run:
         options = self.options()
         share = max(1, options.concurrency // (self.running + 1))
         options = replace(options, concurrency=share, retry_failed=retry_failed, head_seconds=seconds * _HEAD_SHARE)
-        fetcher = replace(self.fetcher, haste=asyncio.Event())
+        fetcher = replace(self.fetcher, haste=asyncio.Event(), spare=spare)
         return Run(self.engine, self.source, fetcher, self.clock, progress, options, self.locks.share)
 
     async def _end_in_time(self, run: Run, seconds: float) -> None:

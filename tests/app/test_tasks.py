@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from ingest.app.connecting import spare_units
 from ingest.app.serving.tasks import Tasks
 from ingest.app.serving.telling import Silence
 from ingest.clock import FakeClock
 from ingest.config import ExactSettings
+from ingest.domain.job import Fill, Lane
 from ingest.domain.series import Origin
 from ingest.errors import GatewayLost
 from ingest.queue.tasks import JobFailed, Later
-from ingest.store import job_listing
+from ingest.store import job_listing, jobs, wishes
 from ingest.store import series as series_store
 from ingest.store.engine import create_engine
 from tests import given
@@ -36,10 +38,10 @@ def series_id(engine: Engine) -> int:
         return series_store.ensure(connection, given.series(), Origin.SYNTHETIC).id
 
 
-def tasks(engine: Engine, home: Path, work: Callable[..., Any], gateway: Any = None) -> Tasks:
+def tasks(engine: Engine, home: Path, work: Callable[..., Any], gateway: Any = None, **settings: Any) -> Tasks:
     gateway = gateway or SimpleNamespace(origin=Origin.SYNTHETIC)
     manned: Any = SimpleNamespace(gateway=gateway, station=SimpleNamespace(work=work))
-    return Tasks(ExactSettings(home=home), "main", engine, FakeClock(), manned, Silence())
+    return Tasks(ExactSettings(home=home, **settings), "main", engine, FakeClock(), manned, Silence())
 
 
 async def never(*_given: Any, **_named: Any) -> None:
@@ -83,3 +85,32 @@ async def test_a_defect_is_told_with_the_job(
         await tasks(engine, tmp_path, break_down).handlers.fill(1, ARGS | {"series": series_id(engine)})
     assert note(engine, 1) == "A defect of this program: KeyError('AAPL')"
     assert "job_broke" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(("priority", "spare"), [(6, 9), (5, 0)])
+async def test_a_job_leaves_some_of_the_budget_for_small_bars_to_one_of_a_higher_priority(
+    engine: Engine, tmp_path: Path, priority: int, spare: int
+) -> None:
+    left: list[int] = []
+
+    async def work(*_given: Any, spare: int, **_named: Any) -> None:
+        left.append(spare)
+        raise GatewayLost("That is enough.")
+
+    mine = series_id(engine)
+    with engine.begin() as connection:
+        waiting = [Fill(mine, (), Lane.LARGE, priority=5), Fill(mine + 1, (), Lane.SMALL, priority=priority)]
+        (queued, _) = jobs.queue_fills(connection, waiting)
+    found = tasks(engine, tmp_path, work, worker={"small_reserve": 9})
+    with pytest.raises(Later):
+        await found.handlers.fill(queued.job_id, ARGS | {"series": mine})
+    assert left == [spare]
+
+
+def test_what_is_done_by_hand_leaves_some_of_the_budget_to_scheduled_work(engine: Engine, tmp_path: Path) -> None:
+    chosen = ExactSettings(home=tmp_path)
+    assert spare_units(chosen, engine) == 0
+    with engine.begin() as connection:
+        nightly = {"priority": 50, "series": [{"bar_size": "30 secs"}]}
+        wishes.save(connection, "nightly", "jobs/nightly.toml", nightly, given.at("2024-06-03"))
+    assert spare_units(chosen, engine) == chosen.worker.small_reserve > 0

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from ingest.domain.job import Fill, JobProgress, JobState, Kind, Lane
-from ingest.store import job_listing, jobs
+from ingest.store import job_listing, jobs, wishes
 from ingest.store.job_listing import listing
 from ingest.store.series import SeriesRow
 from tests import given
@@ -325,3 +325,48 @@ def test_running_jobs_are_listed_first_then_those_to_come_then_the_last_ended(
         order = [ids[0], ids[2], ids[1], ids[4], ids[3]]
         assert [job.id for job in listing(connection)] == order
         assert [job.id for job in listing(connection, limit=limit)] == order[:limit]
+
+
+def is_outranked(engine: Engine, job_id: int) -> bool:
+    with engine.connect() as connection:
+        return jobs.is_outranked(connection, job_id)
+
+
+def test_a_job_is_outranked_by_what_waits_or_runs_for_small_bars_with_a_higher_priority(
+    engine: Engine, series_row: SeriesRow
+) -> None:
+    with engine.begin() as connection:
+        mine, equal, higher = (
+            jobs.queue_fills(connection, [Fill(number, (JUNE,), Lane.SMALL, priority=priority)])[0].job_id
+            for number, priority in ((1, 5), (2, 5), (3, 6))
+        )
+    assert [is_outranked(engine, each) for each in (mine, equal, higher)] == [True, True, False]
+    with engine.begin() as connection:
+        status(connection, higher, "doing")
+    assert is_outranked(engine, mine)
+    with engine.begin() as connection:
+        status(connection, higher, "succeeded")
+    assert not is_outranked(engine, mine)
+
+
+@pytest.mark.parametrize(
+    ("bar_size", "priority", "due", "outranks"),
+    [
+        ("30 secs", 6, True, True),
+        ("1 secs", 6, True, True),
+        ("30 secs", 5, True, False),
+        ("1 min", 6, True, False),
+        ("30 secs", 6, False, False),
+    ],
+)
+def test_a_job_is_outranked_by_a_scheduled_wish_for_small_bars_with_a_higher_priority(
+    engine: Engine, series_row: SeriesRow, bar_size: str, priority: int, due: bool, outranks: bool
+) -> None:
+    document = {"priority": priority, "series": [{"bar_size": "1 day"}, {"bar_size": bar_size}]}
+    with engine.begin() as connection:
+        (mine,) = jobs.queue_fills(connection, [fill(series_row, priority=5)])
+        wishes.save(connection, "nightly", "jobs/nightly.toml", document, JUNE.end if due else None)
+    assert is_outranked(engine, mine.job_id) is outranks
+    with engine.begin() as connection:
+        wishes.remove(connection, "nightly")
+    assert not is_outranked(engine, mine.job_id), "a wish whose file is gone is not waited for"

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Engine
 
+from ingest.app.connecting import spare_units
 from ingest.app.serving.expanding import FIRST_WAIT, LOOKUPS, Expansion
 from ingest.app.serving.station import Manned
 from ingest.app.serving.telling import Teller
@@ -106,6 +107,7 @@ class Tasks:
                 self.settings.worker.slice_seconds * _chance.uniform(_SHORTEST_SLICE, 1.0),
                 tried=[_shape(each) for each in progress.tried],
                 retry_failed=args["retry_failed"],
+                spare=await asyncio.to_thread(spare_units, self.settings, self.engine, job_id),
             )
         except (DatabaseUnreachable, DatabaseFull):
             raise

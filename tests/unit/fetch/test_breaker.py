@@ -88,7 +88,7 @@ class Deaf:
         self.refuses_after = refuses_after
 
     async def historical_bars(
-        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float
+        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float, *, spare: int = 0
     ) -> HistoricalAnswer:
         self.asked += 1
         await asyncio.sleep(0)

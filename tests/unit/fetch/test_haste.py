@@ -25,7 +25,7 @@ class Away:
         self.ready.set()
 
     async def historical_bars(
-        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float
+        self, request: HistoricalRequest, window: Window | None, deadline_seconds: float, *, spare: int = 0
     ) -> HistoricalAnswer:
         self.asked += 1
         await asyncio.sleep(0)

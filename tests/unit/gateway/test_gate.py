@@ -126,7 +126,7 @@ class Book:
         self.asked: list[tuple[float, int | None]] = []
         self.closed: list[RequestRecord] = []
 
-    async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None) -> Turn:
+    async def book(self, draft: RequestRecord, grace: float, *, instead_of: int | None = None, spare: int = 0) -> Turn:
         self.asked.append((grace, instead_of))
         takes, turn = self.turns.pop(0)
         self.clock.advance(takes)

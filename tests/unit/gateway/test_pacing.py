@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -162,3 +163,15 @@ def test_memory_is_bounded_by_the_windows() -> None:
 def test_rules_beyond_ibs_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"IB allows|guard"):
         PacingRules(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_request_leaves_as_much_of_the_budget_to_others_as_it_is_told() -> None:
+    modest = replace(bars(SECONDS), spare=6)
+    spent = [(30.0 + number, bars(SECONDS, number)) for number in range(54)]
+    assert wait_after(EXACT, spent, modest) > 500
+    assert wait_after(EXACT, spent, bars(SECONDS, 99)) == 0
+    assert wait_after(EXACT, spent[:-1], modest) == 0
+
+
+def test_one_that_would_leave_more_than_there_is_still_goes_when_nobody_else_does() -> None:
+    assert wait_after(EXACT, [], replace(bars(Series(AAPL, BarSize.SEC_5, WhatToShow.BID_ASK)), spare=60)) == 0
