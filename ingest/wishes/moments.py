@@ -3,11 +3,14 @@
 import re
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import cache
 
 _DELAY_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 _LONGEST_DELAY = timedelta(hours=24)
 #: Any day does: whether five fields ever meet does not depend on when one begins to wait.
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+#: A month in which exchanges have sessions.
+_SOME_MONTH = ("2024-01-01", "2024-01-31")
 
 
 def checked_cron(text: str) -> str:
@@ -42,7 +45,24 @@ def checked_calendar(name: str) -> str:
         near = get_close_matches(name.upper(), names, n=1, cutoff=0.6)
         advice = f"did you mean {near[0]!r}?" if near else "write an ISO code such as XNYS, XLON or CMES"
         raise ValueError(f"unknown calendar {name!r}; {advice}")
-    return str(resolve_alias(name))
+    code = str(resolve_alias(name))
+    if not _can_be_built(code):
+        raise ValueError(f"exchange_calendars cannot work out its calendar {name!r}; give a cron line instead")
+    return code
+
+
+@cache
+def _can_be_built(code: str) -> bool:
+    """Whether a calendar has sessions at all: those of some exchanges break under a new pandas."""
+    from exchange_calendars import get_calendar
+
+    try:
+        get_calendar(code, start=_SOME_MONTH[0], end=_SOME_MONTH[1])
+    except NotImplementedError:
+        return False
+    except ValueError:  # it is bounded to other years, beyond which its usual hours count
+        return True
+    return True
 
 
 def parse_delay(text: str) -> timedelta:

@@ -194,11 +194,11 @@ def test_a_calendar_that_cannot_be_worked_out_is_a_problem_with_its_line(
     tmp_path: Path, look: Callable[[], Look], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unusable(*_: object) -> None:
-        raise UnusableCalendar("the calendar 'ASEX' cannot be worked out")
+        raise UnusableCalendar("the calendar 'XLON' cannot be worked out")
 
     monkeypatch.setattr("ingest.scheduler.folder.next_after", unusable)
-    write(tmp_path, RIGHT + '\n[schedule]\nafter_close = "ASEX"\n')
-    assert lines(look()) == ["job.toml:18: schedule.after_close: the calendar 'ASEX' cannot be worked out"]
+    write(tmp_path, RIGHT + '\n[schedule]\nafter_close = "XLON"\n')
+    assert lines(look()) == ["job.toml:18: schedule.after_close: the calendar 'XLON' cannot be worked out"]
 
 
 def test_a_name_that_is_no_text_is_a_problem(tmp_path: Path, look: Callable[[], Look]) -> None:

@@ -256,6 +256,7 @@ def test_what_is_wrong_is_told_with_line_and_key(tmp_path: Path, old: str, new: 
         ),
         ('after_close = "XNY"', "17: schedule.after_close: unknown calendar 'XNY'; did you mean 'XNYS'?"),
         ('after_close = "?"', "17: schedule.after_close: unknown calendar '?'; write an ISO code"),
+        ('after_close = "XBEL"', "17: schedule.after_close: exchange_calendars cannot work out its calendar 'XBEL'"),
         ('after_close = "XNYS"\ndelay = "soon"', "18: schedule.delay: 'soon' is no delay"),
         ('after_close = "XNYS"\ndelay = "25 h"', "18: schedule.delay: '25 h' is longer than a day"),
         ('after_close = "XNYS"\ntime_zone = "UTC"', "18: schedule.time_zone: belongs to cron"),
