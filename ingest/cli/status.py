@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingest.cli.options import Json, SomeBarSizes, SomeSymbols, What
+from ingest.domain.series import Origin
 
 if TYPE_CHECKING:
     from ingest.app.overview import Overview, WishLine
@@ -98,7 +99,7 @@ def workers_table(whole: "Overview") -> Any:
 def wishes_table(whole: "Overview") -> Any:
     from ingest.cli.screen import table
 
-    made = table("wish", "complete", "behind", "the worst", "last", "next due (UTC)", "in", right=("complete", "in"))
+    made = table("wish", "complete", "behind", "worst", "last (UTC)", "next (UTC)", "in", right=("complete", "in"))
     for row in wish_rows(whole.wishes, whole.now):
         made.add_row(*row)
     return made
@@ -114,7 +115,7 @@ def wish_rows(lines: Sequence["WishLine"], now: datetime) -> list[tuple[str, ...
             trading(each.fresh.behind) if each.fresh.behind else "–",
             _worst(each.fresh),
             _last(each),
-            "paused" if each.is_paused else f"{each.next_due:%Y-%m-%d %H:%M}" if each.next_due else "by hand",
+            "paused" if each.is_paused else f"{each.next_due:%m-%d %H:%M}" if each.next_due else "by hand",
             span(each.next_due - now) if each.next_due and each.next_due > now and not each.is_paused else "–",
         )
         for each in lines
@@ -156,16 +157,22 @@ def overview_json(whole: "Overview") -> dict[str, Any]:
 
 
 def status_table(found: Any) -> Any:
+    """Narrow: where all are of one origin the heading says it, and bars of a day and longer have no time."""
     from ingest.cli.screen import span, table, trading
 
-    made = table("series", "origin", "bars", "from", "to", "behind", "not settled", right=("bars", "behind"))
+    origins = {row.origin for row in found}
+    simulated = " (synthetic)" if origins == {Origin.SYNTHETIC} else ""
+    told = ("origin",) if len(origins) > 1 else ()
+    columns = (f"series{simulated}", *told, "bars", "from", "to", "behind", "not settled")
+    made = table(*columns, right=("bars", "behind"))
     for row in found:
+        shown = "%Y-%m-%d" if row.series.bar_size.is_daily else "%Y-%m-%d %H:%M"
         made.add_row(
             str(row.series),
-            row.origin,
+            *([row.origin] if told else []),
             f"{row.bars:,}",
-            f"{row.first:%Y-%m-%d %H:%M}" if row.first else "–",
-            f"{row.last:%Y-%m-%d %H:%M}" if row.last else "–",
+            f"{row.first:%Y-%m-%d}" if row.first else "–",
+            f"{row.last:{shown}}" if row.last else "–",
             f"cannot be judged: {row.problem}" if row.problem else trading(row.behind) if row.behind else "–",
             ", ".join(f"{span(held)} {state}" for state, held in row.unsettled.items()) or "–",
         )
