@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -15,6 +16,9 @@ from ingest.store import firings, job_listing, jobs, posts, wishes
 from ingest.store.firings import Firing
 from ingest.store.job_listing import Depth
 from ingest.store.posts import PostRow
+from ingest.store.wishes import WishRow
+from ingest.wishes import Problem, check_jobs
+from ingest.wishes.places import is_there, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,14 @@ class WishLine:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`queue` holds the first jobs that run or wait; `depth` counts all."""
+    """`queue` holds the first jobs that run or wait; `depth` counts all. `problems` are those of job files here: what
+    was read of them last counts."""
 
     workers: tuple[PostRow, ...]
     wishes: tuple[WishLine, ...]
     depth: tuple[Depth, ...]
     queue: QueueView
+    problems: tuple[Problem, ...]
     now: datetime
 
 
@@ -67,13 +73,25 @@ def overview(engine: Engine, settings: Settings, clock: Clock, *, jobs_shown: in
     with engine.connect() as connection:
         workers = posts.listing(connection)
         depth = job_listing.depth(connection)
-        lines = _wish_lines(connection, fresh)
+        known = wishes.listing(connection)
+        lines = _wish_lines(connection, fresh, known)
     queue = queue_view(engine, settings, clock, states=OPEN_STATES, limit=jobs_shown)
-    return Overview(workers, lines, depth, queue, now)
+    problems = _problems(known, settings.scheduler.jobs, now)
+    return Overview(workers, lines, depth, queue, problems, now)
 
 
-def _wish_lines(connection: Connection, fresh: tuple[Freshness, ...]) -> tuple[WishLine, ...]:
-    due = {row.name: row.next_due for row in wishes.listing(connection)}
+def _problems(known: tuple[WishRow, ...], folder: Path, now: datetime) -> tuple[Problem, ...]:
+    """What is wrong with the files of wishes, and with those beside them; as far as they are on this machine."""
+    read = {Path(row.path) for row in known if row.removed_at is None}
+    beside = {place(path) for path in folder.glob("*.toml") if not path.name.startswith(".")}
+    there = sorted(path for path in read | beside if is_there(path))
+    return tuple(problem for path in there for problem in check_jobs([path], now.date())[1])
+
+
+def _wish_lines(
+    connection: Connection, fresh: tuple[Freshness, ...], known: tuple[WishRow, ...]
+) -> tuple[WishLine, ...]:
+    due = {row.name: row.next_due for row in known}
     paused = jobs.paused_wishes(connection)
     return tuple(
         WishLine(

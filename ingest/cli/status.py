@@ -1,7 +1,9 @@
 """`ingest status`: who works, what is kept how fresh, what waits, and what is held."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from ingest.domain.series import Origin
 if TYPE_CHECKING:
     from ingest.app.overview import Overview, WishLine
     from ingest.domain.freshness import Freshness
+    from ingest.wishes import Problem
 
 #: With more series than these they are only listed when asked for.
 _SERIES_SHOWN = 40
@@ -70,9 +73,9 @@ def status(
 
 
 def show_overview(whole: "Overview") -> None:
-    """What there is of workers, wishes and jobs, each with a blank line after it."""
+    """What there is of workers, wishes and jobs, each with a blank line after it; then what is wrong with job files."""
     from ingest.cli.jobs.table import queue_table
-    from ingest.cli.screen import show
+    from ingest.cli.screen import say, show
 
     parts = []
     if whole.workers:
@@ -84,6 +87,18 @@ def show_overview(whole: "Overview") -> None:
     for part in parts:
         show(part)
         typer.echo("")
+    if whole.problems:
+        say("Job files that are wrong (what was last read of them counts):")
+        for problem in whole.problems:
+            say(f"  {shown(problem)}")
+        say("")
+
+
+def shown(problem: "Problem") -> str:
+    """With the file as it is called from here."""
+    here = Path.cwd()
+    file = problem.file.relative_to(here) if problem.file.is_relative_to(here) else problem.file
+    return str(replace(problem, file=file))
 
 
 def workers_table(whole: "Overview") -> Any:
@@ -152,6 +167,7 @@ def overview_json(whole: "Overview") -> dict[str, Any]:
     return {
         "workers": [worker_json(post) for post in whole.workers],
         "wishes": [line.as_json() for line in whole.wishes],
+        "job_file_problems": [asdict(problem) for problem in whole.problems],
         "queue": {"depth": depth, **queue_json(whole.queue, _JOBS_SHOWN)},
     }
 
