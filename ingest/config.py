@@ -119,10 +119,14 @@ class SchedulerSettings(_Section):
 
 
 class HealthSettings(_Section):
-    """Where `ingest run`, `worker` and `scheduler` answer /health, /ready and /metrics; port 0: nowhere."""
+    """Where `ingest run`, `worker` and `scheduler` answer /health, /ready and /metrics; port 0: nowhere.
+
+    One whose loop has not come round for `hung_seconds` ends itself, to be started anew; 0: never.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65_535)
+    hung_seconds: float = Field(300.0, ge=0)
 
 
 class NotifySettings(_Section):

@@ -15,6 +15,7 @@ from ingest.clock import Clock
 from ingest.config import Settings
 from ingest.database import Database
 from ingest.errors import EXIT_INTERRUPTED
+from ingest.health.watchdog import ended_when_hung
 
 Parts = Callable[[Settings, Engine, Clock], Sequence[Part]]
 
@@ -38,10 +39,10 @@ def serve(
         engine = database.engine
         people = people_of(settings, engine, clock)
         service = Service(settings, engine, clock, gateways, parts(settings, engine, clock), people)
-        return run_async(_run(service))
+        return run_async(_run(service, settings.health.hung_seconds))
 
 
-async def _run(service: Service) -> int:
+async def _run(service: Service, hung_seconds: float) -> int:
     loop = asyncio.get_running_loop()
     received: list[int] = []
 
@@ -54,6 +55,7 @@ async def _run(service: Service) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
-    await service.run()
+    async with ended_when_hung(hung_seconds):
+        await service.run()
     say("Stopped. Unfinished jobs are back in the queue." if service.gateways else "Stopped.")
     return EXIT_INTERRUPTED if received and received[0] == signal.SIGINT else 0

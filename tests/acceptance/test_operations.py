@@ -107,3 +107,28 @@ def assert_says_all(digest: dict[str, Any], folder: Path) -> None:
     assert "Not found:\nNOSUCH: IB knows no contract for NOSUCH STK SMART USD." in body
     (snapshot,) = (each for each in (folder / "out").iterdir() if not each.is_symlink())
     assert f"Snapshot out/{snapshot.name}: 5 bars of 1 series" in body
+
+
+def test_a_service_whose_loop_hangs_ends_itself_and_says_where(tmp_path: Path, database_url: str) -> None:
+    """Held still from outside; on its return the loop and the alarm race, so it is held more than once."""
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "small.toml").write_text(WISH, encoding="utf-8")
+    port = free_port()
+    ingest = CommandLine.at(
+        tmp_path, database_url=database_url, INGEST_HEALTH_PORT=str(port), INGEST_HEALTH_HUNG_SECONDS="1"
+    )
+    hung = ingest.start("scheduler")
+    try:
+        eventually(lambda: asked(port, "/ready"), lambda found: found[0] == 200)
+        for _ in range(20):
+            hung.send_signal(signal.SIGSTOP)
+            select.select([], [], [], 1.5)
+            hung.send_signal(signal.SIGCONT)
+            select.select([], [], [], 0.3)
+            if hung.poll() is not None:
+                break
+    finally:
+        hung.kill()
+        _, log = hung.communicate(timeout=60)
+    assert hung.returncode == 1
+    assert "Timeout (0:00:01)!\nThread 0x" in log
