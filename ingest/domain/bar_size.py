@@ -103,9 +103,12 @@ class BarSize(Enum):
         return moment.astimezone(UTC) - (moment - zero) % self.length
 
     def ceil(self, moment: datetime) -> datetime:
-        """The first grid point not before `moment`."""
+        """The first grid point not before `moment`; the last there is where that lies beyond the year 9999."""
         low = self.floor(moment)
-        return low if low == moment else self.next(low)
+        try:
+            return low if low == moment else self.next(low)
+        except OverflowError:
+            return low
 
     def next(self, grid_point: datetime) -> datetime:
         """The grid point after `grid_point` (itself on the grid)."""

@@ -38,3 +38,11 @@ def test_the_grid_brackets_every_instant(size: BarSize, moment) -> None:  # type
     assert size.floor(low) == low
     assert size.ceil(high) == high
     assert high == low or high == size.next(low)
+
+
+@pytest.mark.parametrize("size", BarSize)
+def test_the_end_of_time_has_a_last_grid_point(size: BarSize) -> None:
+    """Who wants bars for ever writes 9999-12-31."""
+    end = at("9999-12-31 23:59:59")
+    assert size.floor(end) <= size.ceil(end)
+    assert size.ceil(size.ceil(end)) == size.ceil(end)
