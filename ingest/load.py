@@ -5,18 +5,21 @@ is missing. Several settlements in one call share the commit and the round trips
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
 
 from ingest.domain.answer import RequestRecord
 from ingest.domain.bars import BarBatch
 from ingest.domain.issue import QuarantinedBar
-from ingest.domain.ledger import Entry
-from ingest.errors import DatabaseError, OriginConflict
+from ingest.domain.ledger import Entry, State
+from ingest.domain.window import Window
+from ingest.errors import OriginConflict
 from ingest.store import bars, ledger, quarantine, requests, series
 from ingest.store.bars import LoadCounts, Parcel
 from ingest.store.series import SeriesRow
+from ingest.validate.basis import new_basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,9 @@ class Settlement:
 
     `replaces`: IB serves this series only whole, up to now, so `clean` is everything there is. Its ledger is replaced;
     and unless all stored bars came back unchanged, the bars open a new epoch. An answer without bars replaces nothing.
+
+    `beside` are bars of covered time that came along. Where they differ from what is stored, that becomes a revision;
+    where they say that all prices stand on another basis, a new epoch is opened, and what was covered failed.
     """
 
     row: SeriesRow
@@ -33,13 +39,15 @@ class Settlement:
     quarantined: tuple[QuarantinedBar, ...]
     entries: tuple[Entry, ...]
     replaces: bool = False
+    beside: BarBatch = field(default_factory=BarBatch.empty)
 
 
 def load(engine: Engine, settlements: Sequence[Settlement]) -> tuple[LoadCounts, ...]:
     """Commit settlements together, as if one after the other; counts in their order.
 
-    Raises OriginConflict when a login and a series are of different origins, DatabaseError when a series moved to
-    another epoch since its row was read, DatabaseUnreachable when the database went away. Then nothing is stored.
+    An answer that was asked for in an epoch which was left meanwhile is only logged (`outdated`). Raises OriginConflict
+    when a login and a series are of different origins, DatabaseUnreachable when the database went away. Then nothing is
+    stored.
     """
     _refuse_mixed_origins(settlements)
     if not settlements:
@@ -57,44 +65,70 @@ Booked = tuple[Settlement, int]  # with the id of its request
 
 
 def _store(connection: Connection, group: Sequence[Booked], epochs: dict[int, int]) -> list[LoadCounts]:
-    counts = [LoadCounts()] * len(group)
+    counts = [LoadCounts(outdated=_is_outdated(settlement, epochs)) for settlement, _ in group]
+    present = {n: booked for n, booked in enumerate(group) if not counts[n].outdated}
     parcels: dict[int, Parcel] = {}
-    for number, (settlement, request_id) in enumerate(group):
+    factors: dict[int, float | None] = {}
+    for number, (settlement, request_id) in present.items():
         epoch = _epoch(connection, settlement, epochs)
-        if len(settlement.clean):
-            parcels[number] = Parcel(settlement.row, epoch, settlement.clean, request_id)
+        brought = settlement.clean
+        if len(settlement.beside):
+            factors[number] = factor = _new_basis(connection, settlement, epoch)
+            if factor is None:
+                brought = settlement.beside.followed_by(settlement.clean)
+            else:
+                epochs[settlement.row.id] = epoch = _rebase(connection, settlement.row.id, factor)
+        if len(brought):
+            parcels[number] = Parcel(settlement.row, epoch, brought, request_id)
     stored = bars.write_all(connection, list(parcels.values()))
     for number, count in zip(parcels, stored, strict=True):
-        counts[number] = count
-    quarantine.write_all(connection, [(s.row.id, bar, request_id) for s, request_id in group for bar in s.quarantined])
+        counts[number] = replace(count, factor=factors.get(number))
+    settled = present.values()
+    quarantine.write_all(connection, [(s.row.id, bar, request) for s, request in settled for bar in s.quarantined])
     ledger.record_all(
-        connection, [ledger.News(s.row.id, entry, request) for s, request in group for entry in s.entries]
+        connection, [ledger.News(s.row.id, entry, request) for s, request in settled for entry in s.entries]
     )
     return counts
+
+
+def _is_outdated(settlement: Settlement, epochs: dict[int, int]) -> bool:
+    """Whether an answer was asked for in an epoch that was left meanwhile: it may be of either. An error is of none."""
+    is_answer = len(settlement.clean) > 0 or any(entry.state.is_settled for entry in settlement.entries)
+    return is_answer and not settlement.replaces and settlement.row.epoch != epochs[settlement.row.id]
 
 
 def _epoch(connection: Connection, settlement: Settlement, epochs: dict[int, int]) -> int:
     """The epoch a settlement belongs in; a replacing one drops the ledger and may open a new epoch."""
     row, present = settlement.row, epochs[settlement.row.id]
-    if not settlement.replaces:
-        if row.epoch != present:
-            raise DatabaseError(
-                f"{row} was replaced as a whole (epoch {present}) while a part of epoch {row.epoch} was fetched.",
-                hint="Run it again.",
-            )
-        return present
-    if len(settlement.clean):
+    if settlement.replaces and len(settlement.clean):
         ledger.forget(connection, row.id)
         if not bars.is_extended_by(connection, row, present, settlement.clean):
             epochs[row.id] = series.open_epoch(connection, row.id)
     return epochs[row.id]
 
 
+def _new_basis(connection: Connection, settlement: Settlement, epoch: int) -> float | None:
+    """The factor between what is stored and the same bars as they came now, if one explains all."""
+    times = settlement.beside.table["ts"]
+    span = Window(times[0].as_py(), times[-1].as_py() + timedelta(microseconds=1))
+    stored = bars.read(connection, replace(settlement.row, epoch=epoch), span)
+    return new_basis(BarBatch(stored), settlement.beside)
+
+
+def _rebase(connection: Connection, series_id: int, factor: float) -> int:
+    """Open a new epoch. What was covered is asked for again; what was found empty is empty on any basis."""
+    reason = f"IB's prices of earlier bars have changed by the factor {factor:.4g} (a split?): all are asked for again"
+    known = ledger.read(connection, series_id)
+    again = [Entry(window, State.FAILED, reason) for window in known.windows(State.COVERED)]
+    ledger.record(connection, series_id, again, None)
+    return series.open_epoch(connection, series_id)
+
+
 def _groups(booked: Sequence[Booked]) -> Iterator[list[Booked]]:
-    """Neighbours that can be stored together; a replacing settlement stands alone."""
+    """Neighbours that can be stored together; one that may open a new epoch stands alone."""
     group: list[Booked] = []
     for one in booked:
-        if one[0].replaces:
+        if one[0].replaces or len(one[0].beside):
             if group:
                 yield group
             yield [one]

@@ -49,6 +49,10 @@ class BarBatch:
     def first_ts(self) -> pa.Scalar:
         return self.table["ts"][0]
 
+    def followed_by(self, later: "BarBatch") -> "BarBatch":
+        """Both as one. Raises ValueError where the other does not begin after this one's end."""
+        return BarBatch(pa.concat_tables([self.table, later.table]))
+
     def within(self, window: Window) -> "BarBatch":
         """The bars whose `ts` lies in the window."""
         ts = self.table["ts"]

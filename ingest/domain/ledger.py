@@ -67,6 +67,11 @@ class Ledger:
         """What needs no request: covered, confirmed empty, and (unless `retry_failed`) permanently refused."""
         return normalise(e.window for e in self.entries if e.state.is_settled or (e.permanent and not retry_failed))
 
+    @property
+    def asked_again(self) -> Windows:
+        """What failed, but not for good."""
+        return normalise(e.window for e in self.entries if e.state is State.FAILED and not e.permanent)
+
     def unsettled(self, wish: Iterable[Window], *, retry_failed: bool = False) -> Windows:
         """`wish − settled`: the time that still has to be asked for."""
         return subtract(wish, self.settled(retry_failed=retry_failed))

@@ -8,6 +8,7 @@ from ingest.domain.request import Chunk, Duration, HistoricalRequest
 from ingest.domain.series import Series
 from ingest.domain.window import Window, Windows, intersect, subtract
 from ingest.plan.chunks import chunks_of
+from ingest.plan.lookback import look_back
 from ingest.plan.reach import Limits, due_until, reach
 from ingest.plan.sizing import request_for
 from ingest.plan.spans import Spans
@@ -15,11 +16,15 @@ from ingest.plan.spans import Spans
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
-    """A chunk and the request for it. `second_look`: it was empty once, this asks again in another shape."""
+    """A chunk and the request for it. `second_look`: it was empty once, this asks again in another shape.
+
+    `beside` is covered time before the chunk that the request reaches back into, to see whether IB's history changed.
+    """
 
     chunk: Chunk
     request: HistoricalRequest
     second_look: bool = False
+    beside: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,10 @@ def plan_series(at: Situation) -> SeriesPlan:
 
 def _planned(at: Situation, chunk: Chunk, *, second_look: bool = False) -> PlannedRequest:
     request = request_for(chunk, at.calendar, now=at.limits.now, second_look=second_look)
-    return PlannedRequest(chunk, request, second_look)
+    if second_look:
+        return PlannedRequest(chunk, request, second_look)
+    request, beside = look_back(chunk, request, at.ledger.windows(State.COVERED), at.calendar, at.span)
+    return PlannedRequest(chunk, request, beside=beside)
 
 
 def _cut(at: Situation, missing: Windows, span: Duration) -> tuple[tuple[Chunk, ...], Windows]:

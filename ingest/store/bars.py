@@ -30,11 +30,14 @@ _PAGE_ROWS = 200_000  # 20 MB on the server for all columns; larger pages were n
 
 @dataclass(frozen=True, slots=True)
 class LoadCounts:
-    """What became of the bars of one batch."""
+    """What became of the bars of one batch. `factor`: it opened a new epoch, on prices so many times the old ones;
+    `outdated`: it belongs to an earlier epoch, and nothing of it was stored."""
 
     inserted: int = 0
     unchanged: int = 0
     revised: int = 0
+    factor: float | None = None
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ingest.calendars import calendar_of
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.request import Duration
 from ingest.domain.series import Origin, Series
-from ingest.domain.window import Window, Windows
+from ingest.domain.window import Window, Windows, normalise
 from ingest.plan.halving import halves
 from ingest.plan.planner import PlannedRequest, SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits
@@ -108,7 +108,11 @@ def _line(connection: Connection, row: SeriesRow, wish: Windows) -> Line:
 
 
 def plan_line(connection: Connection, line: Line, now: datetime, spans: Spans, *, retry_failed: bool) -> SeriesPlan:
-    """The plan of a line as the ledger stands."""
+    """The plan of a line as the ledger stands. In a new epoch everything of the last one is asked for, once more."""
     held = ledger.read(connection, line.row.id)
+    present = series_store.by_id(connection, line.row.id)
+    if present is not None and present.epoch != line.row.epoch:
+        line.row, line.wish = present, normalise([*line.wish, *held.asked_again])
+        line.tried.clear()
     limits = Limits(now, line.head)
     return plan_series(Situation(line.series, line.wish, held, line.calendar, limits, spans, retry_failed))

@@ -72,6 +72,10 @@ class Loader:
                 about.revised += counts.revised
             if isinstance(settled.outcome, Loaded):
                 about.quarantined += settled.outcome.quarantined
+        if counts is not None and counts.factor is not None:
+            log.warning("price_basis_changed", series=str(chunk.series), factor=f"{counts.factor:.4g}")
+        if counts is not None and counts.outdated:
+            log.info("answer_outdated", series=str(chunk.series), window=str(chunk.window))
         facts = _facts(settled.outcome)
         log.debug(_event(settled.outcome), series=str(chunk.series), window=str(chunk.window), **facts)
 

@@ -44,7 +44,8 @@ def settle_answer(row: SeriesRow, planned: PlannedRequest, answer: HistoricalAns
         set_aside=sifted.quarantined,
         witnessed=_is_witnessed(planned, answer),
     )
-    settlement = Settlement(row, answer.record, sifted.clean, sifted.quarantined, entries, replaces=chunk.to_now)
+    beside = BarBatch.empty() if planned.beside is None else sift(row.series, answer.bars, planned.beside).clean
+    settlement = Settlement(row, answer.record, sifted.clean, sifted.quarantined, entries, chunk.to_now, beside)
     return Settled(planned, _outcome(sifted.clean, len(sifted.quarantined), entries), settlement)
 
 
