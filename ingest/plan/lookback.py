@@ -15,10 +15,25 @@ from ingest.plan.chunks import session_window
 
 #: A trading week: daily closes are settled by the next morning, Friday's sometimes only on Saturday.
 DAILY_SESSIONS = 5
-#: The bars of one session tell a new price basis from an old one.
-INTRADAY_SESSIONS = 1
+#: The bars of one session would tell a new price basis from an old one. But a second look at an empty window reaches
+#: one session further back than the chunk: it would be the same request again, and prove nothing.
+INTRADAY_SESSIONS = FEWEST_SESSIONS = 2
 #: IB takes no longer durations in days; those in years are never exact.
 _MOST_DAYS = 365
+
+
+def with_room(chunks: tuple[Chunk, ...], covered: Windows, span: Duration) -> tuple[Chunk, ...]:
+    """Chunks, newest first; the one that goes on where covered time ends with room in `span` to look back."""
+    if not chunks or not covered or span.unit != "D":
+        return chunks
+    *newer, oldest = chunks
+    sessions = oldest.sessions or ()
+    most = span.count - (DAILY_SESSIONS if oldest.series.bar_size.is_daily else INTRADAY_SESSIONS)
+    if covered[-1].end > oldest.window.start or not 1 <= most < len(sessions):
+        return chunks
+    cut = session_window(oldest.series, sessions[most]).start
+    later = replace(oldest, window=Window(cut, oldest.window.end), sessions=sessions[most:])
+    return (*newer, later, replace(oldest, window=Window(oldest.window.start, cut), sessions=sessions[:most]))
 
 
 def look_back(
@@ -53,4 +68,4 @@ def _can_reach_back(chunk: Chunk, request: HistoricalRequest, calendar: SessionC
 def _first_session(chunk: Chunk, held: Window, calendar: SessionCalendar) -> Session | None:
     daily = chunk.series.bar_size.is_daily
     sessions = calendar.on_axis(held, daily=daily)[-(DAILY_SESSIONS if daily else INTRADAY_SESSIONS) :]
-    return sessions[0] if sessions else None
+    return sessions[0] if len(sessions) >= FEWEST_SESSIONS else None

@@ -8,7 +8,7 @@ from ingest.domain.request import Chunk, Duration, HistoricalRequest
 from ingest.domain.series import Series
 from ingest.domain.window import Window, Windows, intersect, subtract
 from ingest.plan.chunks import chunks_of
-from ingest.plan.lookback import look_back
+from ingest.plan.lookback import look_back, with_room
 from ingest.plan.reach import Limits, due_until, reach
 from ingest.plan.sizing import request_for
 from ingest.plan.spans import Spans
@@ -71,6 +71,7 @@ def plan_series(at: Situation) -> SeriesPlan:
     first_asks, asleep = _cut(at, subtract(missing, pending), at.span)
     second_asks, dozing = _cut(at, pending, _second_span(at.span))
     ruled += _asleep(at, (*asleep, *dozing))
+    first_asks = with_room(first_asks, at.ledger.windows(State.COVERED), at.span)
     planned = [_planned(at, chunk) for chunk in first_asks]
     planned += [_planned(at, chunk, second_look=True) for chunk in second_asks]
     planned.sort(key=lambda each: each.chunk.window, reverse=True)

@@ -26,6 +26,7 @@ from ingest.gateway.address import GatewayAddress
 from ingest.gateway.client import Gateway
 from ingest.gateway.gate import PacedGate
 from ingest.gateway.pacing import Pacer, PacingRules
+from ingest.plan.spans import Spans
 from ingest.progress import Progress, RunReport
 from ingest.simulator.faults.script import parse_script
 from ingest.simulator.manners.latency import Latency
@@ -39,7 +40,7 @@ from ingest.store.series import SeriesRow
 from ingest.worker.lines import Order
 from ingest.worker.run import Options, Run
 from tests import given
-from tests.faults.scene import SPANS, instrument, market, unheard
+from tests.faults.scene import instrument, market, unheard
 from tests.faults.virtual import LoopClock, LoopSimulatorClock, run_virtually
 from tests.store import settled
 
@@ -90,7 +91,7 @@ async def a_run(
         address = GatewayAddress(port=simulator.port, client_id=3, login_name="main", max_server_version=200)
         async with Gateway(address, clock, PacedGate(Pacer(PacingRules()), clock)) as gateway:
             fetcher = Fetcher(gateway, clock, RetryPolicy(), 60.0)
-            run = Run(engine, gateway, fetcher, clock, Progress(clock.now()), Options(SPANS, 2))
+            run = Run(engine, gateway, fetcher, clock, Progress(clock.now()), Options(Spans(), 2))
             report = await run.complete(orders)
         assert not simulator.failures
         return report, simulator.counters["requests"]
