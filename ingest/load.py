@@ -14,12 +14,13 @@ from ingest.domain.answer import RequestRecord
 from ingest.domain.bars import BarBatch
 from ingest.domain.issue import QuarantinedBar
 from ingest.domain.ledger import Entry, State
-from ingest.domain.window import Window
+from ingest.domain.window import Window, intersect, subtract
 from ingest.errors import OriginConflict
 from ingest.store import bars, ledger, quarantine, requests, series
 from ingest.store.bars import LoadCounts, Parcel
 from ingest.store.series import SeriesRow
 from ingest.validate.basis import new_basis
+from ingest.validate.verdict import CUT_SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,9 @@ class Settlement:
     """One chunk's result, ready for the commit.
 
     `replaces`: IB serves this series only whole, up to now, so `clean` is everything there is. Its ledger is replaced;
-    and unless all stored bars came back unchanged, the bars open a new epoch. An answer without bars replaces nothing.
+    and unless all stored bars came back unchanged, the bars open a new epoch. An answer without bars replaces nothing,
+    nor does one that leaves open what is covered, as one that was cut short does, unless it `insists`: it was asked for
+    a second time.
 
     `beside` are bars of covered time that came along. Where they differ from what is stored, that becomes a revision;
     where they say that all prices stand on another basis, a new epoch is opened, and what was covered failed.
@@ -39,6 +42,7 @@ class Settlement:
     quarantined: tuple[QuarantinedBar, ...]
     entries: tuple[Entry, ...]
     replaces: bool = False
+    insists: bool = False
     beside: BarBatch = field(default_factory=BarBatch.empty)
 
 
@@ -70,6 +74,9 @@ def _store(connection: Connection, group: Sequence[Booked], epochs: dict[int, in
     parcels: dict[int, Parcel] = {}
     factors: dict[int, float | None] = {}
     for number, (settlement, request_id) in present.items():
+        if settlement.replaces and (kept := _kept(connection, settlement)):
+            present[number] = kept, request_id
+            continue
         epoch = _epoch(connection, settlement, epochs)
         brought = settlement.clean
         if len(settlement.beside):
@@ -95,6 +102,18 @@ def _is_outdated(settlement: Settlement, epochs: dict[int, int]) -> bool:
     """Whether an answer was asked for in an epoch that was left meanwhile: it may be of either. An error is of none."""
     is_answer = len(settlement.clean) > 0 or any(entry.state.is_settled for entry in settlement.entries)
     return is_answer and not settlement.replaces and settlement.row.epoch != epochs[settlement.row.id]
+
+
+def _kept(connection: Connection, settlement: Settlement) -> Settlement | None:
+    """What is left of a replacing settlement that would lose covered time: what it says of the rest."""
+    covered = ledger.read(connection, settlement.row.id).windows(State.COVERED)
+    entries = settlement.entries
+    if len(settlement.clean):
+        if settlement.insists or not intersect(covered, [each.window for each in entries if not each.state.is_settled]):
+            return None
+        entries = tuple(Entry(each.window, State.PENDING, CUT_SHORT) for each in entries)
+    rest = [replace(each, window=part) for each in entries for part in subtract([each.window], covered)]
+    return replace(settlement, clean=BarBatch.empty(), entries=tuple(rest))
 
 
 def _epoch(connection: Connection, settlement: Settlement, epochs: dict[int, int]) -> int:

@@ -69,8 +69,8 @@ class Ledger:
 
     @property
     def asked_again(self) -> Windows:
-        """What failed, but not for good."""
-        return normalise(e.window for e in self.entries if e.state is State.FAILED and not e.permanent)
+        """All that is known to be unsettled, but for what was refused for good."""
+        return normalise(e.window for e in self.entries if not (e.state.is_settled or e.permanent))
 
     def unsettled(self, wish: Iterable[Window], *, retry_failed: bool = False) -> Windows:
         """`wish − settled`: the time that still has to be asked for."""

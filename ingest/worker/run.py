@@ -27,7 +27,7 @@ from ingest.plan.planner import PlannedRequest, SeriesPlan
 from ingest.plan.reach import due_part
 from ingest.plan.spans import Spans
 from ingest.progress import Progress, RunReport, SeriesProgress, SeriesReport, report_of
-from ingest.store import heads, ledger, requests
+from ingest.store import heads, ledger, requests, series
 from ingest.validate.verdict import failed
 from ingest.worker.lines import Line, Order, Shape, open_lines, plan_line, shape_of
 from ingest.worker.loading import Loader
@@ -180,6 +180,7 @@ class Run:
             with self.engine.begin() as connection:
                 plan = plan_line(connection, line, now, self.options.spans, retry_failed=self.options.retry_failed)
                 if plan.ruled:
+                    series.hold(connection, {line.row.id})
                     ledger.record(connection, line.row.id, plan.ruled, None)
             planned.append((line, plan))
         return planned
@@ -352,6 +353,7 @@ class Run:
 
     def _record(self, line: Line, entries: Sequence[Entry]) -> None:
         with self.engine.begin() as connection:
+            series.hold(connection, {line.row.id})  # the loader may be at it
             ledger.record(connection, line.row.id, entries, None)
 
     def _is_ruled_out(self, line: Line, planned: PlannedRequest) -> bool:

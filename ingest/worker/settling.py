@@ -45,7 +45,9 @@ def settle_answer(row: SeriesRow, planned: PlannedRequest, answer: HistoricalAns
         witnessed=_is_witnessed(planned, answer),
     )
     beside = BarBatch.empty() if planned.beside is None else sift(row.series, answer.bars, planned.beside).clean
-    settlement = Settlement(row, answer.record, sifted.clean, sifted.quarantined, entries, chunk.to_now, beside)
+    settlement = Settlement(
+        row, answer.record, sifted.clean, sifted.quarantined, entries, chunk.to_now, planned.second_look, beside
+    )
     return Settled(planned, _outcome(sifted.clean, len(sifted.quarantined), entries), settlement)
 
 
@@ -61,7 +63,7 @@ def settle_error(row: SeriesRow, planned: PlannedRequest, error: IngestError) ->
         entries, outcome = failed(chunk, str(error), permanent=permanent), Failed(str(error), permanent)
     if not isinstance(record, RequestRecord):
         return Settled(planned, outcome, None)
-    return Settled(planned, outcome, Settlement(row, record, BarBatch.empty(), (), entries))
+    return Settled(planned, outcome, Settlement(row, record, BarBatch.empty(), (), entries, chunk.to_now))
 
 
 def gives_up_series(error: IngestError) -> bool:

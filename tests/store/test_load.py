@@ -326,6 +326,33 @@ def test_whole_series_that_only_grew_stay_in_their_epoch(engine: Engine, series_
         assert series.by_id(connection, series_row.id) == series_row
 
 
+@pytest.mark.parametrize("insists", [False, True])
+def test_a_whole_answer_that_was_cut_short_replaces_nothing_unless_it_comes_so_again(
+    engine: Engine, series_row: SeriesRow, insists: bool
+) -> None:
+    whole, rest = settled.bars("2024-01-02", 20), settled.bars("2024-01-02 00:10", 20, price=50.0)
+    load(engine, [settled.settlement(series_row, whole, DAY, replaces=True)])
+    head, tail = Window(DAY.start, given.at("2024-01-02 00:10")), Window(given.at("2024-01-02 00:10"), NEXT_DAY.end)
+    entries = (Entry(head, State.PENDING, "head"), Entry(tail, State.COVERED))
+    cut = dataclasses.replace(
+        settled.settlement(series_row, rest, tail, replaces=True), entries=entries, insists=insists
+    )
+    load(engine, [cut])
+    assert stored(engine, series_row).equals((rest if insists else whole).table)
+    known = ledger_of(engine, series_row)
+    assert known.windows(State.COVERED) == ((tail,) if insists else (DAY,))
+    assert known.windows(State.PENDING) == ((head,) if insists else (NEXT_DAY,))
+
+
+def test_a_time_out_of_a_whole_series_says_nothing_of_what_is_held(engine: Engine, series_row: SeriesRow) -> None:
+    batch, both = settled.bars("2024-01-02", 10), Window(DAY.start, NEXT_DAY.end)
+    load(engine, [settled.settlement(series_row, batch, DAY, replaces=True)])
+    load(engine, [settled.settlement(series_row, BarBatch.empty(), both, state=State.TIMED_OUT, replaces=True)])
+    assert stored(engine, series_row).equals(batch.table)
+    known = ledger_of(engine, series_row)
+    assert (known.windows(State.COVERED), known.windows(State.TIMED_OUT)) == ((DAY,), (NEXT_DAY,))
+
+
 def test_an_empty_answer_hides_no_bars(engine: Engine, series_row: SeriesRow) -> None:
     batch = settled.bars("2024-01-02", 10)
     load(engine, [settled.settlement(series_row, batch, DAY, replaces=True)])
