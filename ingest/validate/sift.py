@@ -20,8 +20,9 @@ from ingest.domain.window import Window
 Column = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-#: What can never trade at or below zero. (Futures can and did: CL, April 2020. A quoted bid may be 0 or −1.)
-_POSITIVE_TYPES = frozenset({"STK", "ETF", "CASH", "CRYPTO", "IND"})
+#: What can never trade at or below zero. (Futures can and did: CL, April 2020. Indices can: TICK-NYSE is below zero in
+#: every other minute. A quoted bid may be 0 or −1.)
+_POSITIVE_TYPES = frozenset({"STK", "ETF", "CASH", "CRYPTO"})
 _POSITIVE_WHAT = frozenset({WhatToShow.TRADES, WhatToShow.ADJUSTED_LAST, WhatToShow.AGGTRADES, WhatToShow.MIDPOINT})
 
 
