@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from ingest.calendars import calendar_of
+from ingest.domain import grid
 from ingest.domain.ledger import Ledger, State
 from ingest.domain.series import Series
 from ingest.domain.window import Window, between, intersect, subtract
@@ -74,7 +75,7 @@ def _trimmed(series: Series, window: Window, now: datetime) -> Window | None:
     """From the first to the last trading time in the window that is over; None where there is none."""
     size = series.bar_size
     sessions = calendar_of(series.instrument, use_rth=series.use_rth).on_axis(window, daily=size.is_daily)
-    until = now if size.is_daily else size.floor(now)
+    until = now if size.is_daily else grid.floor(series, now)
     if size.is_daily:
         hours = [_date(session.day) for session in sessions if session.hours.end <= until]
     else:

@@ -6,6 +6,7 @@ Each rule that cuts a wish gives the ledger entry that says so, so that the cut-
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from ingest.domain import grid
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.ledger import Entry, State
 from ingest.domain.series import Series
@@ -41,10 +42,9 @@ class Reach:
 
 def due_part(series: Series, wish: Windows, calendar: SessionCalendar, now: datetime) -> Windows:
     """The part of a wish, widened to the bar grid, whose bars are final by now."""
-    size, until = series.bar_size, due_until(series, calendar, now)
-    return normalise(
-        due for window in wish if (due := between(size.floor(window.start), min(size.ceil(window.end), until)))
-    )
+    until = due_until(series, calendar, now)
+    widened = ((grid.floor(series, window.start), grid.ceil(series, window.end)) for window in wish)
+    return normalise(due for start, end in widened if (due := between(start, min(end, until))))
 
 
 def reach(series: Series, wish: Windows, calendar: SessionCalendar, limits: Limits) -> Reach:
@@ -61,11 +61,12 @@ def reach(series: Series, wish: Windows, calendar: SessionCalendar, limits: Limi
 def due_until(series: Series, calendar: SessionCalendar, now: datetime) -> datetime:
     """The instant up to which bars are final: nothing after it is asked for, so a forming bar is never stored.
 
-    Intraday: the bar grid, a minute ago. A day and longer: the end of the last session that closed half an hour ago.
+    Intraday: the market's bar grid, a minute ago. A day and longer: the end of the last session that closed half an
+    hour ago.
     """
     size = series.bar_size
     if not size.is_daily:
-        return size.floor(now - LAG)
+        return grid.floor(series, now - LAG)
     today = datetime(now.year, now.month, now.day, tzinfo=UTC)
     done = calendar.last_closed(now - SETTLE)
     if done is None:

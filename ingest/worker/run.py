@@ -29,11 +29,12 @@ from ingest.plan.spans import Spans
 from ingest.progress import Progress, RunReport, SeriesProgress, SeriesReport, report_of
 from ingest.store import heads, ledger, requests, series
 from ingest.validate.verdict import failed
+from ingest.worker.forming import settle_final
 from ingest.worker.lines import Line, Order, Shape, open_lines, plan_line, shape_of
 from ingest.worker.loading import Loader
 from ingest.worker.locking import LockKeeper, Locks, held
 from ingest.worker.patience import Patience
-from ingest.worker.settling import asks_for_less, gives_up_series, settle_answer, settle_error
+from ingest.worker.settling import asks_for_less, gives_up_series, settle_error
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -300,7 +301,7 @@ class Run:
         except (RequestError, GatewayLost) as error:
             await self._failed(loader, line, planned, error)
             return
-        settled = settle_answer(line.row, planned, answer)
+        settled = settle_final(line.row, planned, answer)
         await loader.put(settled)
         if not len(answer.bars):
             await self._ask_head(line)
