@@ -4,7 +4,8 @@
     2103 2105 2157    a farm is broken            2104 2106 2158   it is back
     2107 2108         a farm sleeps; it wakes on the next request and blocks nothing
 
-A broken farm concerns its own region only, so one broken farm never blocks the rest.
+A broken farm concerns its own region only, so one broken farm never blocks the rest. Which farm serves an instrument is
+not told, however, so no emptiness is believed while any history farm is broken, nor for a while after it came back.
 """
 
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from enum import Enum
 BROKEN_FARM = {2103: "market data", 2105: "history", 2157: "definitions"}
 WORKING_FARM = {2104: "market data", 2106: "history", 2158: "definitions"}
 SLEEPING_FARM = {2108: "market data", 2107: "history"}
+HISTORY_CODES = frozenset({162})
+"""Codes by which the history farms themselves answer."""
 _SETTLING_SECONDS = 30.0
-"""After the line came back, how long an answer 200 is still not believed."""
+"""After the line or a history farm came back, how long what it denies is still not believed."""
 
 
 class Change(Enum):
@@ -35,6 +38,7 @@ class Connectivity:
     troubled_at: float | None = None  # when the line or a history farm was last heard to break
     _only_tws_said_so: bool = False
     _restored_at: float | None = None
+    _farm_restored_at: float | None = None
 
     def note(self, code: int, text: str, now: float) -> Change:
         """Take in a message that names no request; `now` in monotonic seconds."""
@@ -60,9 +64,14 @@ class Connectivity:
 
     def is_trusted(self, now: float) -> bool:
         """Whether a refusal can be believed: nothing that definitions come through is, or just was, broken."""
-        settled = self._restored_at is None or now - self._restored_at >= _SETTLING_SECONDS
         definitions = [works for (kind, _), works in self.farms.items() if kind == "definitions"]
-        return self.line_is_up and settled and (not definitions or any(definitions))
+        return self.line_is_up and _has_settled(self._restored_at, now) and (not definitions or any(definitions))
+
+    def trusts_emptiness(self, now: float) -> bool:
+        """Whether it can be believed that history has nothing: line and history farms are well, and have been."""
+        history = [works for (kind, _), works in self.farms.items() if kind == "history"]
+        settled = _has_settled(self._restored_at, now) and _has_settled(self._farm_restored_at, now)
+        return self.line_is_up and settled and all(history)
 
     def _lose_line(self, code: int) -> Change:
         was_up, self.line_is_up = self.line_is_up, False
@@ -79,7 +88,13 @@ class Connectivity:
             return self._restore_line(now)
         before = self.farms.get(farm, True)
         self.farms[farm] = works
+        if works and not before and farm[0] == "history":
+            self._farm_restored_at = now
         return Change.NOTHING if before is works else Change.FARM
+
+
+def _has_settled(restored_at: float | None, now: float) -> bool:
+    return restored_at is None or now - restored_at >= _SETTLING_SECONDS
 
 
 def farm_name(text: str) -> str:

@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 import structlog
 
 from ingest.clock import Clock
-from ingest.errors import GatewayError, GatewayLost, GatewayRefused, RequestError, RequestTimedOut
+from ingest.domain.bars import BarBatch
+from ingest.errors import GatewayError, GatewayLost, GatewayRefused, RequestError, RequestRefused, RequestTimedOut
 from ingest.gateway.address import Deadlines, GatewayAddress
 from ingest.gateway.answers import Collector
 from ingest.gateway.bulk import broken
-from ingest.gateway.connectivity import Change, Connectivity
+from ingest.gateway.connectivity import HISTORY_CODES, Change, Connectivity
 from ingest.gateway.decoder import Decoder, is_answer
 from ingest.gateway.encoder import Encoder
 from ingest.gateway.events import Accounts, Event, Message, NextId, ServerTime, Unknown
@@ -235,8 +236,15 @@ class Session:
             except RequestError as error:
                 pending.answer.set_exception(error)
             else:
-                if answer is not None:
+                if answer is not None and self._is_believed(answer):
                     pending.answer.set_result(answer)
+                elif answer is not None:
+                    pending.answer.set_exception(_doubted(pending.asked))
+
+    def _is_believed(self, answer: object) -> bool:
+        """An end without bars says the same as IB's sentence for "no data", so it takes the same trust."""
+        is_empty = isinstance(answer, BarBatch) and not len(answer)
+        return not is_empty or self.connectivity.trusts_emptiness(self._clock.monotonic())
 
     def _count_stray(self, request_id: int) -> None:
         if request_id >= _FIRST_REQUEST_ID:
@@ -246,7 +254,10 @@ class Session:
 
     def _take_message(self, message: Message) -> None:
         now = self._clock.monotonic()
-        fault = classify(message.code, message.text, trusted=self.connectivity.is_trusted(now))
+        trusted = self.connectivity.is_trusted(now)
+        if message.code in HISTORY_CODES:
+            trusted = trusted and self.connectivity.trusts_emptiness(now)
+        fault = classify(message.code, message.text, trusted=trusted)
         if fault.reaction is Reaction.PACING:
             self._on_violation()
         if message.request_id in self._pending:
@@ -327,3 +338,9 @@ class Session:
 
 def _nobody() -> None:
     """Nobody minds."""
+
+
+def _doubted(asked: str) -> RequestRefused:
+    error = RequestRefused(f"{asked}: the answer has no bars.", hint="IB's history is broken, so this proves nothing.")
+    error.reaction = Reaction.WAIT_CONNECTIVITY
+    return error

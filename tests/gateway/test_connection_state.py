@@ -11,8 +11,11 @@ from ingest.errors import (
 )
 from tests.gateway.conftest import OTHER, PATIENT, REQUEST, Heard, failing, gateway_at
 from tests.gateway.scripted import (
+    HMDS,
     NOON,
     Peer,
+    bars,
+    bars_end,
     error,
     replying,
     scripted,
@@ -69,6 +72,21 @@ async def test_an_error_200_while_ib_is_unreachable_is_not_believed() -> None:
     async def reply(peer: Peer, request_id: int) -> None:
         await peer.send(error(-1, 1100, "lost"))
         await peer.send(error(request_id, 200, "No security definition has been found for the request"))
+
+    async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
+        found = await failing(gateway, RequestRefused)
+        assert (found.permanent, found.reaction) == (False, "wait_connectivity")
+
+
+@pytest.mark.parametrize("by_error", [True, False], ids=["162", "an end without bars"])
+async def test_no_data_is_not_believed_while_one_of_two_history_farms_is_broken(by_error: bool) -> None:
+    async def reply(peer: Peer, request_id: int) -> None:
+        await peer.send(error(-1, 2106, "HMDS data farm connection is OK:euhmds"))
+        await peer.send(error(-1, 2105, "HMDS data farm connection is broken:ushmds"))
+        if by_error:
+            await peer.send(error(request_id, 162, f"{HMDS}HMDS query returned no data: AAPL@SMART Trades"))
+        else:
+            await peer.send(bars(request_id), bars_end(request_id))
 
     async with scripted(replying(reply)) as port, gateway_at(port) as gateway:
         found = await failing(gateway, RequestRefused)

@@ -39,6 +39,27 @@ def test_one_broken_history_farm_blocks_nothing_while_another_works() -> None:
     assert state.serves_history()
 
 
+def test_emptiness_is_not_believed_while_any_history_farm_is_broken_nor_just_after() -> None:
+    state = Connectivity()
+    assert state.trusts_emptiness(0)
+    state.note(2106, "HMDS data farm connection is OK:euhmds", 0)
+    state.note(2105, "HMDS data farm connection is broken:ushmds", 1)
+    assert (state.serves_history(), state.is_trusted(100), state.trusts_emptiness(100)) == (True, True, False)
+    state.note(2106, "HMDS data farm connection is OK:ushmds", 200)
+    assert not state.trusts_emptiness(229)
+    state.note(2106, "HMDS data farm connection is OK:ushmds", 229)
+    assert state.trusts_emptiness(230)
+
+
+def test_emptiness_is_not_believed_until_the_line_has_settled() -> None:
+    state = Connectivity()
+    state.note(1100, "lost", 10)
+    assert not state.trusts_emptiness(15)
+    state.note(1102, "restored", 20)
+    assert not state.trusts_emptiness(49)
+    assert state.trusts_emptiness(50)
+
+
 def test_a_sleeping_farm_never_blocks() -> None:
     state = Connectivity()
     state.note(2105, "HMDS data farm connection is broken:ushmds", 0)
