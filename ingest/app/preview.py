@@ -20,9 +20,9 @@ from ingest.gateway.gate import PacedGate
 from ingest.plan.cost import Cost, cost_of
 from ingest.plan.learning import SpanLearner, kind_of
 from ingest.plan.planner import SeriesPlan, Situation, plan_series
-from ingest.plan.reach import Limits
+from ingest.plan.reach import Limits, believed_head
 from ingest.plan.spans import Spans
-from ingest.store import heads, instruments, ledger
+from ingest.store import bars, heads, instruments, ledger
 from ingest.store import series as series_store
 from ingest.worker.lines import Order
 from ingest.worker.run import HEAD_WORTH_REQUESTS
@@ -116,13 +116,14 @@ def _known_orders(engine: Engine, wanted: Wanted, clock: Clock) -> list[Order] |
 
 def _plan(engine: Engine, order: Order, clock: Clock, spans: Spans) -> tuple[SeriesPlan, bool]:
     series = order.series
-    held, head = Ledger(), None
+    held, head, oldest = Ledger(), None, None
     with engine.connect() as connection:
         for owner in instruments.find(connection, f"con_id:{series.instrument.con_id}"):
             row = series_store.find(connection, series, owner.origin)
-            held = ledger.read(connection, row.id) if row is not None else held
+            if row is not None:
+                held, oldest = ledger.read(connection, row.id), bars.oldest(connection, row)
             head = heads.read(connection, owner.id, series.what) or head
     calendar = calendar_of(series.instrument, use_rth=series.use_rth)
-    limits = Limits(clock.now(), head.moment if head else None)
+    limits = Limits(clock.now(), believed_head(series.bar_size, head.moment if head else None, oldest))
     plan = plan_series(Situation(series, order.wish, held, calendar, limits, spans))
     return plan, head is not None

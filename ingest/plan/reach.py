@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from ingest.domain import grid
+from ingest.domain.bar_size import BarSize
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.ledger import Entry, State
 from ingest.domain.series import Series
@@ -26,7 +27,7 @@ LAG = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is known when planning: the time, and IB's first bar (`head`; None: not asked or none known)."""
+    """What is known when planning: the time, and IB's first bar (`head`; None: not asked, none, or not believed)."""
 
     now: datetime
     head: datetime | None = None
@@ -38,6 +39,11 @@ class Reach:
 
     askable: Windows
     ruled: tuple[Entry, ...]
+
+
+def believed_head(size: BarSize, head: datetime | None, oldest: datetime | None) -> datetime | None:
+    """IB's first bar, or None where a bar that is held is older: then IB is wrong, and its word rules nothing out."""
+    return None if head is not None and oldest is not None and oldest < size.floor(head) else head
 
 
 def due_part(series: Series, wish: Windows, calendar: SessionCalendar, now: datetime) -> Windows:

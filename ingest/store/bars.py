@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pyarrow as pa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from ingest.domain.bars import BAR_SCHEMA, BarBatch
 from ingest.domain.window import Window
@@ -21,7 +21,7 @@ from ingest.store.copying import NO_COUNT, Column, array_parameters, bar_column,
 from ingest.store.failure import translating
 from ingest.store.series import SeriesRow
 from ingest.store.sql import quoted, statement
-from ingest.store.tables import SCHEMA
+from ingest.store.tables import SCHEMA, metadata
 
 _FIELDS = ("series_id", "epoch", *BAR_SCHEMA.names, "request_id")
 _MICROSECOND = timedelta(microseconds=1)
@@ -93,6 +93,14 @@ def is_extended_by(connection: Connection, row: SeriesRow, epoch: int, batch: Ba
         {**array_parameters(batch.table), "no_count": NO_COUNT, "series_id": row.id, "epoch": epoch},
     )
     return bool(found.scalar())
+
+
+def oldest(connection: Connection, row: SeriesRow) -> datetime | None:
+    """The first bar of the row's epoch, from the index; None where there is none."""
+    bars = metadata.tables[f"{SCHEMA}.{table_of(row)}"].c
+    query = select(func.min(bars.ts)).where(bars.series_id == row.id, bars.epoch == row.epoch)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
 
 
 def read(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection, Engine
 
 from ingest.calendars import calendar_of
@@ -13,13 +14,14 @@ from ingest.domain.series import Origin, Series
 from ingest.domain.window import Window, Windows, normalise
 from ingest.plan.halving import halves
 from ingest.plan.planner import PlannedRequest, SeriesPlan, Situation, plan_series
-from ingest.plan.reach import Limits
+from ingest.plan.reach import Limits, believed_head
 from ingest.plan.spans import Spans
-from ingest.store import asked, heads, instruments, ledger
+from ingest.store import asked, bars, heads, instruments, ledger
 from ingest.store import series as series_store
 from ingest.store.series import SeriesRow
 from ingest.worker.locking import LockKeeper
 
+log = structlog.get_logger()
 Shape = tuple[str, str, Window]
 
 
@@ -35,21 +37,42 @@ class Order:
 class Line:
     """A series in the run. `tried` holds the shapes of requests already made; `given_up` why no more are.
 
-    `too_long` is the shortest duration that IB has refused as such.
+    `too_long` is the shortest duration that IB has refused as such. `oldest` is the first bar held, against which what
+    IB said of its first bar (`told_head`) is judged.
     """
 
     row: SeriesRow
     wish: Windows
     instrument_id: int
-    head: datetime | None = None
+    told_head: datetime | None = None
     head_asked: bool = False
     tried: set[Shape] = field(default_factory=set)
     given_up: str = ""
     too_long: Duration | None = None
+    oldest: datetime | None = None
 
     @property
     def series(self) -> Series:
         return self.row.series
+
+    @property
+    def head(self) -> datetime | None:
+        """IB's first bar, as far as it is believed."""
+        return believed_head(self.series.bar_size, self.told_head, self.oldest)
+
+    @head.setter
+    def head(self, told: datetime | None) -> None:
+        self.told_head = told
+        self._tell_of_disbelief(told)
+
+    def holds_from(self, oldest: datetime | None) -> None:
+        """Take note of the first bar held."""
+        before, self.oldest = self.head, oldest
+        self._tell_of_disbelief(before)
+
+    def _tell_of_disbelief(self, before: datetime | None) -> None:
+        if before is not None and self.head is None:
+            log.warning("head_timestamp_disbelieved", series=str(self.series), head=str(before), held=str(self.oldest))
 
     @property
     def calendar(self) -> SessionCalendar:
@@ -114,5 +137,7 @@ def plan_line(connection: Connection, line: Line, now: datetime, spans: Spans, *
     if present is not None and present.epoch != line.row.epoch:
         line.row, line.wish = present, normalise([*line.wish, *held.asked_again])
         line.tried.clear()
+    if line.head is not None:
+        line.holds_from(bars.oldest(connection, line.row))
     limits = Limits(now, line.head)
     return plan_series(Situation(line.series, line.wish, held, line.calendar, limits, spans, retry_failed))

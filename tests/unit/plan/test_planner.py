@@ -9,7 +9,7 @@ from ingest.domain.series import Series
 from ingest.domain.what import WhatToShow
 from ingest.domain.window import Window
 from ingest.plan.planner import SeriesPlan, Situation, plan_series
-from ingest.plan.reach import Limits
+from ingest.plan.reach import Limits, believed_head
 from ingest.plan.spans import Spans
 from tests.given import AAPL, ES, at, series, window
 
@@ -72,6 +72,13 @@ def test_time_before_the_head_timestamp_is_confirmed_empty_without_a_request() -
     p = plan(series(bar_size=BarSize.DAY_1), window("2020-01-01", "2024-02-01"), head="2024-01-10 14:30")
     assert [(e.state, e.window) for e in p.ruled] == [(State.EMPTY_CONFIRMED, window("2020-01-01", "2024-01-10"))]
     assert p.missing == (window("2024-01-10", "2024-02-01"),)
+
+
+def test_a_head_timestamp_is_believed_unless_an_older_bar_is_held() -> None:
+    size, head = BarSize.MIN_5, at("2024-03-15 13:32")
+    assert believed_head(size, head, None) == head
+    assert believed_head(size, head, at("2024-03-15 13:30")) == head
+    assert believed_head(size, head, at("2024-03-15 13:25")) is None
 
 
 def test_second_bars_older_than_six_months_are_failed_for_good_and_not_asked() -> None:
