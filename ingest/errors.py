@@ -177,13 +177,17 @@ class RequestTimedOut(RequestError):
 
 
 class RequestRefused(RequestError):
-    """IB refused this request. `permanent`: the same request will be refused again."""
+    """IB refused this request. `permanent`: the same request will be refused again.
+
+    `years_back`: it reached back further than that many years before it was asked, which is all the account may have.
+    """
 
     def __init__(
         self, message: str, *, hint: str = "", code: int | None = None, text: str = "", permanent: bool = False
     ) -> None:
         super().__init__(message, hint=hint, code=code, text=text)
         self.permanent = permanent
+        self.years_back: int | None = None
 
 
 class RequestTooLong(RequestError):

@@ -20,6 +20,7 @@ class Reaction(StrEnum):
     NO_DATA = "no_data"  # IB's own answer "nothing there", for this window
     WINDOW_PERMANENT = "window_permanent"  # this window can never be had
     SERIES_PERMANENT = "series_permanent"  # nothing of this series can be had
+    TOO_OLD = "too_old"  # it reaches back too far: what is younger can be had
     SHRINK = "shrink"  # ask for less at a time
     WAIT_CONNECTIVITY = "wait_connectivity"  # wait until IB is reachable, then ask again
     INFORMATION = "information"  # ends no request
@@ -28,8 +29,9 @@ class Reaction(StrEnum):
     CANCELLED = "cancelled"  # the echo of a cancel
 
 
-_SAME_AGAIN = frozenset({Reaction.WINDOW_PERMANENT, Reaction.SERIES_PERMANENT, Reaction.SHRINK, Reaction.CLIENT_BUG})
-_NEEDS_TRUST = frozenset({Reaction.NO_DATA, Reaction.WINDOW_PERMANENT, Reaction.SERIES_PERMANENT})
+_FOR_GOOD = frozenset({Reaction.WINDOW_PERMANENT, Reaction.TOO_OLD, Reaction.SERIES_PERMANENT})
+_SAME_AGAIN = _FOR_GOOD | {Reaction.SHRINK, Reaction.CLIENT_BUG}
+_NEEDS_TRUST = _FOR_GOOD | {Reaction.NO_DATA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Fault:
             error = PacingViolation(message, hint=self.hint, code=self.code, text=self.text)
         else:
             error = RequestRefused(message, hint=self.hint, code=self.code, text=self.text, permanent=self.is_permanent)
+            error.years_back = years_back(self.text) if self.reaction is Reaction.TOO_OLD else None
         error.reaction = self.reaction
         return error
 
@@ -119,7 +122,7 @@ _RULES: tuple[_Rule, ...] = (
     _rule(
         321,
         "requesting any data earlier than",
-        _R.WINDOW_PERMANENT,
+        _R.TOO_OLD,
         "The account's history does not reach back so far.",
     ),
     _rule(321, "greater than|longer than|requested duration", _R.SHRINK, "The duration is too long."),
@@ -180,6 +183,14 @@ def classify(code: int, text: str, *, trusted: bool = True) -> Fault:
             code, text, Reaction.WAIT_CONNECTIVITY, "Connectivity to IB is broken, so this answer proves nothing."
         )
     return Fault(code, text, reaction, hint)
+
+
+def years_back(text: str) -> int | None:
+    """N of "any data earlier than N year(s) back from now" (older builds wrote "one year"); None where it has none."""
+    found = re.search(r"earlier than (\d{1,3}|one) year", text, re.IGNORECASE)
+    if found is None:
+        return None
+    return 1 if found[1].lower() == "one" else int(found[1]) or None
 
 
 def _look_up(code: int, text: str) -> tuple[Reaction, str]:

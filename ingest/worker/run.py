@@ -35,6 +35,7 @@ from ingest.worker.loading import Loader
 from ingest.worker.locking import LockKeeper, Locks, held
 from ingest.worker.patience import Patience
 from ingest.worker.settling import asks_for_less, gives_up_series, settle_error
+from ingest.worker.too_old import for_now, gone_and_rest, is_too_old
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -312,6 +313,16 @@ class Run:
             if self._split(line, planned):
                 await self._patience.call(self._keep_refusal, line, error)
                 return
+        if is_too_old(error):
+            gone, rest = gone_and_rest(planned, error, line.calendar, self.clock.now())
+            if gone is None and self._split(line, planned):
+                await self._patience.call(self._keep_refusal, line, error)
+                return
+            if gone and rest:
+                line.tried.add(shape_of(rest))
+                self._queue.appendleft((line, rest))
+                self.progress.series[line.row.id].planned += 1
+            planned, error = (gone, error) if gone else (planned, for_now(error))
         if self._lost is not None and isinstance(error, GatewayLost):
             error = _gone_too(error, self._lost)
         if self.gave_way and isinstance(error, PacingViolation | GatewayLost):

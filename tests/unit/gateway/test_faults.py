@@ -5,9 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import PacingViolation, RequestRefused
-from ingest.gateway.faults import Reaction, classify
+from ingest.gateway.faults import Reaction, classify, years_back
 
 HMDS = "Historical Market Data Service error message:"
+OLDEST = (
+    "Error validating request.-'bM' : cause - Historical data queries on this contract requesting any data earlier "
+    "than {} back from now which is 20200608 00:00:00 are rejected.  Your query would have run from A to B."
+)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ HMDS = "Historical Market Data Service error message:"
         (
             321,
             "cause - Historical data queries on this contract requesting any data earlier than 2 year(s) back from now",
-            Reaction.WINDOW_PERMANENT,
+            Reaction.TOO_OLD,
         ),
         (321, "cause - What to show value of X rejected.", Reaction.SERIES_PERMANENT),
         (321, "cause - Historical data bar size setting is invalid.", Reaction.CLIENT_BUG),
@@ -151,3 +155,29 @@ def test_a_refusal_says_whether_the_same_request_would_be_refused_again(
 def test_what_a_person_must_do_is_said() -> None:
     for code, text in ((326, ""), (354, ""), (438, ""), (503, ""), (162, "No market data permissions for X")):
         assert classify(code, text).hint
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        (OLDEST.format("4 year(s)"), 4),
+        (OLDEST.format("10 year(s)"), 10),
+        (OLDEST.format("one year"), 1),
+        (OLDEST.format("a few years"), None),
+        (OLDEST.format("0 year(s)"), None),
+        ("", None),
+    ],
+)
+def test_the_years_that_an_account_may_have_are_read_from_the_refusal(text: str, years: int | None) -> None:
+    assert years_back(text) == years
+
+
+def test_a_refusal_of_what_is_too_old_carries_the_years() -> None:
+    error = classify(321, OLDEST.format("4 year(s)")).error("AAPL 1d TRADES")
+    assert isinstance(error, RequestRefused)
+    assert (error.reaction, error.years_back, error.permanent) == ("too_old", 4, True)
+
+
+@given(text=st.text())
+def test_any_text_can_be_read_for_years(text: str) -> None:
+    assert years_back(text) is None or years_back(text)
