@@ -8,7 +8,7 @@ from ingest.domain.request import Chunk, Session
 from ingest.domain.window import Window
 from ingest.plan.chunks import pieces_of
 from ingest.plan.planner import PlannedRequest
-from ingest.plan.sizing import request_for
+from ingest.plan.sizing import reach_of, request_for
 
 #: Bars worth a request of their own: below that, slices of second bars are not cut again.
 _FEWEST_BARS = 30
@@ -27,10 +27,14 @@ def halves(planned: PlannedRequest, calendar: SessionCalendar, now: datetime) ->
         return ()
     windows = (Window(cut, chunk.window.end), Window(chunk.window.start, cut))
     parts = [replace(chunk, window=window, sessions=_sessions(chunk, window)) for window in windows]
-    return tuple(
-        PlannedRequest(part, request_for(part, calendar, now=now, second_look=planned.second_look), planned.second_look)
-        for part in parts
-    )
+    return tuple(_half(planned, part, calendar, now) for part in parts)
+
+
+def _half(planned: PlannedRequest, part: Chunk, calendar: SessionCalendar, now: datetime) -> PlannedRequest:
+    request = request_for(part, calendar, now=now, second_look=planned.second_look)
+    reach = reach_of(request, part, calendar)
+    witnesses = tuple(window for window in planned.witnesses if window.overlaps(reach))
+    return PlannedRequest(part, request, planned.second_look, witnesses)
 
 
 def _cut(chunk: Chunk, calendar: SessionCalendar) -> datetime | None:

@@ -19,12 +19,14 @@ class PlannedRequest:
     """A chunk and the request for it. `second_look`: it was empty once, this asks again in another shape.
 
     `beside` is covered time before the chunk that the request reaches back into, to see whether IB's history changed.
+    `witnesses` is time in the second look's reach in which bars are held, so that an answer without any is not true.
     """
 
     chunk: Chunk
     request: HistoricalRequest
     second_look: bool = False
     beside: Window | None = None
+    witnesses: Windows = ()
 
 
 @dataclass(frozen=True, slots=True)

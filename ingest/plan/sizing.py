@@ -6,7 +6,8 @@ them), several sessions ask in D, long daily ranges in Y. A second look at an em
 one session (or unit) more on either side, which also brings neighbours as witnesses.
 """
 
-from datetime import datetime, timedelta
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
 
 from ingest.domain.bar_size import BarSize
 from ingest.domain.calendar import SessionCalendar
@@ -28,6 +29,24 @@ def request_for(
         duration = _in_calendar_units(chunk.series.bar_size, chunk.window, calendar, more + (later > chunk.window.end))
         return HistoricalRequest(chunk.series, later, duration)
     return HistoricalRequest(chunk.series, end, _duration(chunk, calendar, end, more))
+
+
+def reach_of(request: HistoricalRequest, chunk: Chunk, calendar: SessionCalendar) -> Window:
+    """The time on the series' axis that a request asks for, its chunk and beyond; rather too little than too much."""
+    end, duration, daily = request.end, request.duration, chunk.series.bar_size.is_daily
+    if end is None:
+        return chunk.window
+    if duration.unit == "S":
+        return Window(end - timedelta(seconds=duration.count), end)
+    if duration.unit != "D":
+        days = {"W": 7, "M": 28, "Y": 365}[duration.unit] * duration.count
+        return Window(min(chunk.window.start, end - timedelta(days=days - 1)), end)
+    begun = calendar.sessions[: bisect_left(calendar.sessions, end, key=lambda session: session.hours.start)]
+    if not begun:
+        return chunk.window
+    first = begun[-duration.count :][0]
+    start = datetime(first.day.year, first.day.month, first.day.day, tzinfo=UTC) if daily else first.hours.start
+    return Window(min(chunk.window.start, start), max(end, chunk.window.end))
 
 
 def _later_close(chunk: Chunk, calendar: SessionCalendar, now: datetime) -> datetime | None:

@@ -103,6 +103,12 @@ def oldest(connection: Connection, row: SeriesRow) -> datetime | None:
     return found
 
 
+def spans_with_bars(connection: Connection, row: SeriesRow, windows: Sequence[Window]) -> list[bool]:
+    """For each window, whether a bar of the row's epoch is stored in it."""
+    spans = [(row.id, row.epoch, window.start, window.end - _MICROSECOND) for window in windows]
+    return _hold_bars(connection, table_of(row), spans) if spans else []
+
+
 def read(
     connection: Connection, row: SeriesRow, window: Window | None = None, *, columns: Sequence[str] | None = None
 ) -> pa.Table:
@@ -135,24 +141,28 @@ def pages(
 
 def _to_merge(connection: Connection, table: str, parcels: Sequence[Parcel]) -> list[bool]:
     """For each parcel, whether its span may hold bars: stored ones, or those of another parcel."""
-    firsts, lasts = [p.first for p in parcels], [p.last for p in parcels]
+    merged = _hold_bars(connection, table, [(p.row.id, p.epoch, p.first, p.last) for p in parcels])
+    for n in _crossing(parcels):
+        merged[n] = True
+    return merged
+
+
+def _hold_bars(connection: Connection, table: str, spans: Sequence[tuple[int, int, datetime, datetime]]) -> list[bool]:
+    """For each span (series, epoch, its first and last possible `ts`), whether a bar is stored in it."""
+    series_ids, epochs, firsts, lasts = zip(*spans, strict=True)
     found = connection.execute(
         statement("spans_with_bars", bars=f"{SCHEMA}.{table}"),
         {
-            "series_ids": [p.row.id for p in parcels],
-            "epochs": [p.epoch for p in parcels],
-            "firsts": firsts,
-            "lasts": lasts,
+            "series_ids": list(series_ids),
+            "epochs": list(epochs),
+            "firsts": list(firsts),
+            "lasts": list(lasts),
             "first": min(firsts),
             "last": max(lasts),
         },
     )
-    merged = [False] * len(parcels)
-    for number in found.scalars():
-        merged[number - 1] = True
-    for n in _crossing(parcels):
-        merged[n] = True
-    return merged
+    numbers = set(found.scalars())
+    return [number in numbers for number in range(1, len(spans) + 1)]
 
 
 def _crossing(parcels: Sequence[Parcel]) -> Iterator[int]:

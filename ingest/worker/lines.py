@@ -1,7 +1,7 @@
 """One `Line` per series of a run: its row, its wish, what is known of it; opened, locked and planned here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -11,10 +11,11 @@ from ingest.calendars import calendar_of
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.request import Duration
 from ingest.domain.series import Origin, Series
-from ingest.domain.window import Window, Windows, normalise
+from ingest.domain.window import Window, Windows, between, normalise
 from ingest.plan.halving import halves
 from ingest.plan.planner import PlannedRequest, SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits, believed_head
+from ingest.plan.sizing import reach_of
 from ingest.plan.spans import Spans
 from ingest.store import asked, bars, heads, instruments, ledger
 from ingest.store import series as series_store
@@ -140,4 +141,22 @@ def plan_line(connection: Connection, line: Line, now: datetime, spans: Spans, *
     if line.head is not None:
         line.holds_from(bars.oldest(connection, line.row))
     limits = Limits(now, line.head)
-    return plan_series(Situation(line.series, line.wish, held, line.calendar, limits, spans, retry_failed))
+    plan = plan_series(Situation(line.series, line.wish, held, line.calendar, limits, spans, retry_failed))
+    return replace(plan, requests=_witnessed(connection, line, plan.requests))
+
+
+def _witnessed(connection: Connection, line: Line, planned: tuple[PlannedRequest, ...]) -> tuple[PlannedRequest, ...]:
+    """The same; each second look with those parts of its reach (before, in, after its chunk) in which bars are held."""
+    parts = [(n, part) for n, each in enumerate(planned) if each.second_look for part in _parts(each, line.calendar)]
+    stored = bars.spans_with_bars(connection, line.row, [part for _, part in parts]) if parts else []
+    found: dict[int, list[Window]] = {}
+    for (number, part), holds in zip(parts, stored, strict=True):
+        if holds:
+            found.setdefault(number, []).append(part)
+    return tuple(replace(each, witnesses=tuple(found.get(n, ()))) for n, each in enumerate(planned))
+
+
+def _parts(planned: PlannedRequest, calendar: SessionCalendar) -> list[Window]:
+    reach, window = reach_of(planned.request, planned.chunk, calendar), planned.chunk.window
+    parts = (between(reach.start, window.start), reach.intersection(window), between(window.end, reach.end))
+    return [part for part in parts if part is not None]

@@ -20,6 +20,8 @@ from ingest.validate.sift import sift
 from ingest.validate.units import IN_LOTS, in_lots
 from ingest.validate.verdict import failed, timed_out, verdict
 
+DISPROVED = "IB had no data for time in which bars are held, so its answer is not believed"
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -44,6 +46,8 @@ def settle_answer(row: SeriesRow, planned: PlannedRequest, answer: HistoricalAns
         set_aside=sifted.quarantined,
         witnessed=_is_witnessed(planned, answer),
     )
+    if not len(answer.bars) and planned.witnesses:
+        entries = (Entry(chunk.window, State.PENDING, DISPROVED),)
     beside = BarBatch.empty() if planned.beside is None else sift(row.series, answer.bars, planned.beside).clean
     settlement = Settlement(
         row, answer.record, sifted.clean, sifted.quarantined, entries, chunk.to_now, planned.second_look, beside

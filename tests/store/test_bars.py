@@ -31,6 +31,18 @@ def test_bars_come_back_as_they_were_written(engine: Engine, series_row: SeriesR
         assert bars.read(connection, series_row).equals(batch.table)
 
 
+def test_the_oldest_bar_and_which_windows_hold_any(engine: Engine, series_row: SeriesRow, batch: BarBatch) -> None:
+    edges = [("15:00", "16:00"), ("15:00", "16:01"), ("23:00", "23:30")]
+    windows = [given.window(f"2023-12-31 {start}", f"2023-12-31 {end}") for start, end in edges]
+    with engine.begin() as connection:
+        empty = series.ensure(connection, given.series(given.ES), Origin.LIVE)
+        assert bars.oldest(connection, series_row) == given.at("2023-12-31 16:00")
+        assert bars.oldest(connection, empty) is None
+        assert bars.spans_with_bars(connection, series_row, windows) == [False, True, True]
+        assert bars.spans_with_bars(connection, empty, windows) == [False, False, False]
+        assert bars.spans_with_bars(connection, empty, []) == []
+
+
 def test_a_window_is_half_open(engine: Engine, series_row: SeriesRow, batch: BarBatch) -> None:
     window = given.window("2023-12-31 23:58", "2024-01-01 00:02")
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""A second look that was cut short like the first one confirms nothing."""
+"""What an answer settles: a second look that was cut short or is disproved confirms nothing, nor does a young edge."""
 
 from datetime import timedelta
 
@@ -11,11 +11,12 @@ from ingest.domain.bars import BarBatch
 from ingest.domain.ledger import State
 from ingest.domain.request import Chunk
 from ingest.domain.series import Origin
-from ingest.domain.window import Window
+from ingest.domain.window import Window, Windows
+from ingest.load import Settlement
 from ingest.plan.planner import PlannedRequest
 from ingest.plan.sizing import request_for
 from ingest.store.series import SeriesRow
-from ingest.worker.settling import settle_answer
+from ingest.worker.settling import DISPROVED, settle_answer
 from tests.given import AAPL, at, bars_every, series, window
 
 SERIES = series(bar_size=BarSize.MIN_5)
@@ -26,19 +27,27 @@ MORNING = window("2024-01-12 14:30", "2024-01-12 17:45")
 DAY_BEFORE = window("2024-01-11 14:30", "2024-01-11 21:00")
 
 
-def second_look(*brought: Window) -> list[State]:
-    calendar = calendar_of(AAPL, use_rth=True)
-    chunk = Chunk(SERIES, AFTERNOON, calendar.overlapping(AFTERNOON))
-    request = request_for(chunk, calendar, now=at("2024-01-13 01:00"), second_look=True)
+def settle(planned: PlannedRequest, now: str, *brought: Window) -> Settlement:
     step = timedelta(minutes=5)
-    tables = [bars_every(step, each) for each in brought]
-    bars = BarBatch(pa.concat_tables([batch.table for batch in tables]).combine_chunks())
+    tables = [bars_every(step, each).table for each in brought]
+    bars = BarBatch(pa.concat_tables(tables).combine_chunks()) if tables else BarBatch.empty()
     login = GatewayLogin("test", ("SIM1",), 200, 1)
-    record = RequestRecord(RequestKind.BARS, SERIES, login, at("2024-01-13 01:00"), RequestOutcome.BARS)
-    answer = HistoricalAnswer(request, bars, record)
-    settled = settle_answer(ROW, PlannedRequest(chunk, request, second_look=True), answer)
+    record = RequestRecord(RequestKind.BARS, SERIES, login, at(now), RequestOutcome.BARS)
+    settled = settle_answer(ROW, planned, HistoricalAnswer(planned.request, bars, record))
     assert settled.settlement is not None
-    return [entry.state for entry in settled.settlement.entries]
+    return settled.settlement
+
+
+def planned(asked: Window, now: str, *, second_look: bool, witnesses: Windows = ()) -> PlannedRequest:
+    calendar = calendar_of(AAPL, use_rth=True)
+    chunk = Chunk(SERIES, asked, calendar.overlapping(asked))
+    request = request_for(chunk, calendar, now=at(now), second_look=second_look)
+    return PlannedRequest(chunk, request, second_look, witnesses=witnesses)
+
+
+def second_look(*brought: Window) -> list[State]:
+    now = "2024-01-13 01:00"
+    return [entry.state for entry in settle(planned(AFTERNOON, now, second_look=True), now, *brought).entries]
 
 
 def test_an_answer_that_lacks_even_the_morning_confirms_no_empty_afternoon() -> None:
@@ -51,3 +60,11 @@ def test_an_answer_that_has_the_morning_confirms_the_empty_afternoon() -> None:
 
 def test_an_answer_with_the_afternoon_covers_it() -> None:
     assert second_look(DAY_BEFORE, MORNING, AFTERNOON) == [State.COVERED]
+
+
+def test_no_data_where_the_second_look_reaches_bars_that_are_held_proves_nothing_and_says_so() -> None:
+    now = "2024-01-13 01:00"
+    (entry,) = settle(planned(AFTERNOON, now, second_look=True, witnesses=(MORNING,)), now).entries
+    assert (entry.state, entry.reason) == (State.PENDING, DISPROVED)
+    (entry,) = settle(planned(AFTERNOON, now, second_look=True), now).entries
+    assert entry.state is State.EMPTY_CONFIRMED
