@@ -1,7 +1,8 @@
 """About how many requests a series still takes, without planning it: for a thousand series in a few seconds.
 
 The plan itself is made when a job runs. This counts sessions instead of cutting them, so that it may be a few requests
-off where the ledger is full of small holes; it is 0 exactly where a plan would find nothing to ask and nothing to say.
+off where the ledger is full of small holes; it is 0 exactly where a plan would find nothing to ask and nothing to say,
+now or once the newest edge is old enough for a second look.
 """
 
 from datetime import timedelta

@@ -31,10 +31,11 @@ def halves(planned: PlannedRequest, calendar: SessionCalendar, now: datetime) ->
 
 
 def _half(planned: PlannedRequest, part: Chunk, calendar: SessionCalendar, now: datetime) -> PlannedRequest:
-    request = request_for(part, calendar, now=now, second_look=planned.second_look)
+    second_look, unlike = planned.second_look, planned.unlike
+    request = request_for(part, calendar, now=now, second_look=second_look, unlike=unlike)
     reach = reach_of(request, part, calendar)
     witnesses = tuple(window for window in planned.witnesses if window.overlaps(reach))
-    return PlannedRequest(part, request, planned.second_look, witnesses)
+    return PlannedRequest(part, request, second_look, unlike, witnesses)
 
 
 def _cut(chunk: Chunk, calendar: SessionCalendar) -> datetime | None:

@@ -8,25 +8,39 @@ from ingest.domain.request import Chunk, Duration, HistoricalRequest
 from ingest.domain.series import Series
 from ingest.domain.window import Window, Windows, intersect, subtract
 from ingest.plan.chunks import chunks_of
+from ingest.plan.edge import unripe
 from ingest.plan.lookback import look_back, with_room
 from ingest.plan.reach import Limits, due_until, reach
-from ingest.plan.sizing import request_for
+from ingest.plan.sizing import Form, request_for
 from ingest.plan.spans import Spans
+
+#: A second look differs from so many of the last requests for the same time.
+_FORMS_AVOIDED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
     """A chunk and the request for it. `second_look`: it was empty once, this asks again in another shape.
 
-    `beside` is covered time before the chunk that the request reaches back into, to see whether IB's history changed.
-    `witnesses` is time in the second look's reach in which bars are held, so that an answer without any is not true.
+    `unlike` are the forms of the requests that found nothing before; `witnesses` is time in the second look's reach in
+    which bars are held, so that an answer without any is not true. `beside` is covered time before the chunk that the
+    request reaches back into, to see whether IB's history changed.
     """
 
     chunk: Chunk
     request: HistoricalRequest
     second_look: bool = False
-    beside: Window | None = None
+    unlike: frozenset[Form] = frozenset()
     witnesses: Windows = ()
+    beside: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of the log that was answered: for which time, in which form."""
+
+    window: Window
+    form: Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,7 @@ class SeriesPlan:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that planning one series depends on."""
+    """All that planning one series depends on. `asked`: requests for what is pending, oldest first."""
 
     series: Series
     wish: Windows
@@ -55,6 +69,7 @@ class Situation:
     limits: Limits
     spans: Spans
     retry_failed: bool = False
+    asked: tuple[Asked, ...] = ()
 
     @property
     def span(self) -> Duration:
@@ -66,7 +81,7 @@ def plan_series(at: Situation) -> SeriesPlan:
     due = reach(at.series, at.wish, at.calendar, at.limits)
     settled = at.ledger.settled(retry_failed=at.retry_failed)
     ruled = tuple(part for entry in due.ruled for part in _outside(entry, settled))
-    missing = subtract(due.askable, settled)
+    missing = subtract(due.askable, (*settled, *unripe(at.series, at.ledger, at.calendar, at.limits.now)))
     if at.series.must_end_now:
         return _to_now(at, missing, ruled)
     pending = intersect(missing, at.ledger.windows(State.PENDING))
@@ -81,11 +96,17 @@ def plan_series(at: Situation) -> SeriesPlan:
 
 
 def _planned(at: Situation, chunk: Chunk, *, second_look: bool = False) -> PlannedRequest:
-    request = request_for(chunk, at.calendar, now=at.limits.now, second_look=second_look)
+    unlike = _forms_before(at, chunk) if second_look else frozenset()
+    request = request_for(chunk, at.calendar, now=at.limits.now, second_look=second_look, unlike=unlike)
     if second_look:
-        return PlannedRequest(chunk, request, second_look)
+        return PlannedRequest(chunk, request, second_look, unlike)
     request, beside = look_back(chunk, request, at.ledger.windows(State.COVERED), at.calendar, at.span)
     return PlannedRequest(chunk, request, beside=beside)
+
+
+def _forms_before(at: Situation, chunk: Chunk) -> frozenset[Form]:
+    """The forms of the last requests for the chunk's time. Of all there ever were, second looks would grow for ever."""
+    return frozenset([each.form for each in at.asked if each.window.overlaps(chunk.window)][-_FORMS_AVOIDED:])
 
 
 def _cut(at: Situation, missing: Windows, span: Duration) -> tuple[tuple[Chunk, ...], Windows]:

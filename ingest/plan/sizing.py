@@ -7,7 +7,10 @@ one session (or unit) more on either side, which also brings neighbours as witne
 """
 
 from bisect import bisect_left
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from ingest.domain.bar_size import BarSize
 from ingest.domain.calendar import SessionCalendar
@@ -15,20 +18,29 @@ from ingest.domain.request import Chunk, Duration, HistoricalRequest
 from ingest.domain.window import Window
 from ingest.plan.reach import SETTLE
 
+#: A request's end and duration as they are sent.
+Form = tuple[str, str]
+
 
 def request_for(
-    chunk: Chunk, calendar: SessionCalendar, *, now: datetime, second_look: bool = False
+    chunk: Chunk, calendar: SessionCalendar, *, now: datetime, second_look: bool = False, unlike: Collection[Form] = ()
 ) -> HistoricalRequest:
-    """The request for a chunk. `calendar` is the one it was cut by; `now` matters to series that end now."""
-    more = 1 if second_look else 0
-    if chunk.to_now:
-        whole = Window(chunk.window.start, max(now, chunk.window.end))
-        return HistoricalRequest(chunk.series, None, _in_calendar_units(chunk.series.bar_size, whole, calendar, more))
-    end = _end(chunk, calendar, now)
-    if second_look and (later := _later_close(chunk, calendar, now)) is not None:
-        duration = _in_calendar_units(chunk.series.bar_size, chunk.window, calendar, more + (later > chunk.window.end))
-        return HistoricalRequest(chunk.series, later, duration)
-    return HistoricalRequest(chunk.series, end, _duration(chunk, calendar, end, more))
+    """The request for a chunk. `calendar` is the one it was cut by; `now` matters to series that end now.
+
+    A second look differs in end or duration from all of `unlike`, the forms of those that found nothing before.
+    """
+    if not second_look:
+        return _asked_with(chunk, calendar, now, 0)
+    wider = [_asked_with(chunk, calendar, now, more) for more in range(1, len(unlike) + 2)]
+    longest = wider[-1].duration  # where it has met IB's ceiling, a shorter one differs as well
+    shorter = (Duration(longest.count - less, longest.unit) for less in range(1, len(unlike) + 2))
+    others = (replace(wider[-1], duration=duration) for duration in shorter)
+    return next(request for request in chain(wider, others) if form_of(request) not in unlike)
+
+
+def form_of(request: HistoricalRequest) -> Form:
+    """What makes two requests of a series differ for IB: end and duration."""
+    return request.end_text, str(request.duration)
 
 
 def reach_of(request: HistoricalRequest, chunk: Chunk, calendar: SessionCalendar) -> Window:
@@ -47,6 +59,18 @@ def reach_of(request: HistoricalRequest, chunk: Chunk, calendar: SessionCalendar
     first = begun[-duration.count :][0]
     start = datetime(first.day.year, first.day.month, first.day.day, tzinfo=UTC) if daily else first.hours.start
     return Window(min(chunk.window.start, start), max(end, chunk.window.end))
+
+
+def _asked_with(chunk: Chunk, calendar: SessionCalendar, now: datetime, more: int) -> HistoricalRequest:
+    """`more` sessions (or units) than the chunk has; 0 is a first look."""
+    if chunk.to_now:
+        whole = Window(chunk.window.start, max(now, chunk.window.end))
+        return HistoricalRequest(chunk.series, None, _in_calendar_units(chunk.series.bar_size, whole, calendar, more))
+    end = _end(chunk, calendar, now)
+    if more and (later := _later_close(chunk, calendar, now)) is not None:
+        duration = _in_calendar_units(chunk.series.bar_size, chunk.window, calendar, more + (later > chunk.window.end))
+        return HistoricalRequest(chunk.series, later, duration)
+    return HistoricalRequest(chunk.series, end, _duration(chunk, calendar, end, more))
 
 
 def _later_close(chunk: Chunk, calendar: SessionCalendar, now: datetime) -> datetime | None:
@@ -102,7 +126,7 @@ def _in_calendar_units(size: BarSize, window: Window, calendar: SessionCalendar,
     held = calendar.on_axis(window, daily=size.is_daily)
     if len(held) + more <= 365:
         return Duration(max(1, len(held)) + more, "D")
-    return _years(Window(held[0].hours.start, held[-1].hours.end), min(more, 1))
+    return _years(Window(held[0].hours.start, held[-1].hours.end), more)
 
 
 def _years(window: Window, more: int) -> Duration:

@@ -8,22 +8,25 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from ingest.calendars import calendar_of
+from ingest.domain.answer import RequestKind, RequestOutcome
 from ingest.domain.calendar import SessionCalendar
+from ingest.domain.ledger import Ledger, State
 from ingest.domain.request import Duration
 from ingest.domain.series import Origin, Series
 from ingest.domain.window import Window, Windows, between, normalise
 from ingest.plan.halving import halves
-from ingest.plan.planner import PlannedRequest, SeriesPlan, Situation, plan_series
+from ingest.plan.planner import Asked, PlannedRequest, SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits, believed_head
 from ingest.plan.sizing import reach_of
 from ingest.plan.spans import Spans
-from ingest.store import asked, bars, heads, instruments, ledger
+from ingest.store import asked, bars, heads, instruments, ledger, requests
 from ingest.store import series as series_store
 from ingest.store.series import SeriesRow
 from ingest.worker.locking import LockKeeper
 
 log = structlog.get_logger()
 Shape = tuple[str, str, Window]
+_ANSWERED = (RequestOutcome.BARS, RequestOutcome.NO_DATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,9 @@ class Line:
 
 
 def shape_of(planned: PlannedRequest) -> Shape:
+    """What a run makes only once. A second look in yet another form is for a later run: it proves little at once."""
+    if planned.second_look:
+        return "second look", "", planned.chunk.window
     return planned.request.end_text, str(planned.request.duration), planned.chunk.window
 
 
@@ -140,9 +146,24 @@ def plan_line(connection: Connection, line: Line, now: datetime, spans: Spans, *
         line.tried.clear()
     if line.head is not None:
         line.holds_from(bars.oldest(connection, line.row))
-    limits = Limits(now, line.head)
-    plan = plan_series(Situation(line.series, line.wish, held, line.calendar, limits, spans, retry_failed))
+    limits, asked_before = Limits(now, line.head), _asked_before(connection, line.row, held)
+    plan = plan_series(
+        Situation(line.series, line.wish, held, line.calendar, limits, spans, retry_failed, asked_before)
+    )
     return replace(plan, requests=_witnessed(connection, line, plan.requests))
+
+
+def _asked_before(connection: Connection, row: SeriesRow, held: Ledger) -> tuple[Asked, ...]:
+    """What was answered of the time that is pending now: a second look has to differ from it."""
+    pending = held.windows(State.PENDING)
+    if not pending:
+        return ()
+    records = requests.proof(connection, row.id, Window(pending[0].start, pending[-1].end))
+    return tuple(
+        Asked(record.window, (record.end_text, record.duration))
+        for record in records
+        if record.window and record.kind is RequestKind.BARS and record.outcome in _ANSWERED
+    )
 
 
 def _witnessed(connection: Connection, line: Line, planned: tuple[PlannedRequest, ...]) -> tuple[PlannedRequest, ...]:

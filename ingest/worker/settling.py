@@ -4,16 +4,17 @@ A clean answer is sifted and judged; an error leaves its reason in the ledger, a
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ingest.domain.answer import HistoricalAnswer, RequestRecord
 from ingest.domain.bars import BarBatch
 from ingest.domain.ledger import Entry, State
 from ingest.domain.outcome import EmptyConfirmed, EmptyOnce, Failed, Loaded, Outcome, TimedOut
 from ingest.domain.request import Chunk
-from ingest.domain.window import Window
+from ingest.domain.window import Window, between, subtract
 from ingest.errors import IngestError, RequestRefused, RequestTimedOut
 from ingest.load import Settlement
+from ingest.plan.edge import DELAY
 from ingest.plan.planner import PlannedRequest
 from ingest.store.series import SeriesRow
 from ingest.validate.sift import sift
@@ -21,6 +22,7 @@ from ingest.validate.units import IN_LOTS, in_lots
 from ingest.validate.verdict import failed, timed_out, verdict
 
 DISPROVED = "IB had no data for time in which bars are held, so its answer is not believed"
+NOT_YET = "the newest edge: IB may not have it yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,24 @@ def settle_answer(row: SeriesRow, planned: PlannedRequest, answer: HistoricalAns
         refused = failed(chunk, IN_LOTS, permanent=False)
         return Settled(planned, Failed(IN_LOTS, False), Settlement(row, answer.record, BarBatch.empty(), (), refused))
     sifted = sift(row.series, answer.bars, chunk.window)
+    clean, edge = sifted.clean, _open_edge(planned, answer)
     entries = verdict(
         chunk,
-        sifted.clean,
+        clean,
         second_look=planned.second_look,
         set_aside=sifted.quarantined,
         witnessed=_is_witnessed(planned, answer),
     )
     if not len(answer.bars) and planned.witnesses:
         entries = (Entry(chunk.window, State.PENDING, DISPROVED),)
+    if edge is not None:
+        entries = _instead(entries, Entry(edge, State.PENDING, NOT_YET))
+        clean = _before(clean, edge.start)
     beside = BarBatch.empty() if planned.beside is None else sift(row.series, answer.bars, planned.beside).clean
     settlement = Settlement(
-        row, answer.record, sifted.clean, sifted.quarantined, entries, chunk.to_now, planned.second_look, beside
+        row, answer.record, clean, sifted.quarantined, entries, chunk.to_now, planned.second_look, beside
     )
-    return Settled(planned, _outcome(sifted.clean, len(sifted.quarantined), entries), settlement)
+    return Settled(planned, _outcome(clean, len(sifted.quarantined), entries), settlement)
 
 
 def settle_error(row: SeriesRow, planned: PlannedRequest, error: IngestError) -> Settled:
@@ -95,6 +101,39 @@ def _is_witnessed(planned: PlannedRequest, answer: HistoricalAnswer) -> bool:
         return True
     last: datetime = answer.bars.table["ts"][-1].as_py()
     return last >= window.end
+
+
+def _open_edge(planned: PlannedRequest, answer: HistoricalAnswer) -> Window | None:
+    """Where an answer falls silent before its end, what of that was younger than `DELAY` when it was sent.
+
+    IB cuts the bar at the edge of what it has, so the last bar belongs to it if it is as young. It is not stored: it
+    may be half of what it will be.
+    """
+    chunk, size = planned.chunk, planned.chunk.series.bar_size
+    if size.is_daily or not len(answer.bars):
+        return None
+    closes = [session.hours.end for session in (chunk.sessions or ())[-1:]]
+    silent_until = min([chunk.window.end, planned.request.end or chunk.window.end, *closes])
+    last: datetime = answer.bars.table["ts"][-1].as_py()
+    ripe_until, after = size.floor(answer.record.sent_at - DELAY), last + size.length
+    if after >= silent_until or silent_until <= ripe_until:
+        return None
+    return between(max(chunk.window.start, last if after > ripe_until else ripe_until), chunk.window.end)
+
+
+def _before(bars: BarBatch, moment: datetime) -> BarBatch:
+    held = between(datetime(1, 1, 1, tzinfo=UTC), moment)
+    return bars.within(held) if held is not None else BarBatch.empty()
+
+
+def _instead(entries: tuple[Entry, ...], news: Entry) -> tuple[Entry, ...]:
+    """The entries, but for what the news says of its time."""
+    kept = [
+        Entry(window, entry.state, entry.reason, entry.permanent)
+        for entry in entries
+        for window in subtract([entry.window], [news.window])
+    ]
+    return tuple(sorted([*kept, news], key=lambda entry: entry.window))
 
 
 def _begins_in_a_session(chunk: Chunk) -> bool:

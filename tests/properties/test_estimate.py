@@ -6,10 +6,11 @@ from ingest.calendars import calendar_of
 from ingest.domain.bar_size import BarSize
 from ingest.domain.instrument import Instrument
 from ingest.domain.ledger import Ledger
-from ingest.domain.window import Window
+from ingest.domain.window import Window, intersect
+from ingest.plan.edge import unripe
 from ingest.plan.estimate import about_requests
 from ingest.plan.planner import Situation, plan_series
-from ingest.plan.reach import Limits
+from ingest.plan.reach import Limits, due_part
 from ingest.plan.spans import Spans
 from tests.given import series
 from tests.properties.test_plan import NOW, instruments, ledgers, on_grid, sizes, wishes
@@ -23,5 +24,6 @@ def test_the_estimate_is_close_and_nothing_only_where_nothing_is_to_do(
     calendar = calendar_of(instrument, use_rth=True)
     at = Situation(series(instrument, size), (wish,), on_grid(size, ledger), calendar, Limits(NOW), Spans())
     plan, about = plan_series(at), about_requests(at)
-    assert (about > 0) == bool(plan.requests or plan.ruled)
+    later = intersect(due_part(at.series, at.wish, calendar, NOW), unripe(at.series, at.ledger, calendar, NOW))
+    assert (about > 0) == bool(plan.requests or plan.ruled or later)
     assert abs(about - max(1, len(plan.requests))) <= 1 + len(plan.requests) // 2 or not about

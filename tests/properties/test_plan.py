@@ -9,10 +9,13 @@ from ingest.calendars import calendar_of
 from ingest.domain.bar_size import BarSize
 from ingest.domain.instrument import Instrument
 from ingest.domain.ledger import Entry, Ledger, State
+from ingest.domain.request import Chunk
 from ingest.domain.window import Window, subtract, total, union
 from ingest.plan.chunks import session_window
+from ingest.plan.edge import unripe
 from ingest.plan.planner import SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits, due_part
+from ingest.plan.sizing import Form, form_of, reach_of, request_for
 from ingest.plan.spans import Spans
 from tests.given import (
     AAPL,
@@ -67,7 +70,8 @@ def test_chunks_and_rules_tile_exactly_what_is_due_and_not_settled(
     plan = a_plan(instrument, size, wish, ledger)
     parts = [planned.chunk.window for planned in plan.requests] + [entry.window for entry in plan.ruled]
     due = due_part(plan.series, (wish,), plan.calendar, NOW)
-    assert union(parts) == subtract(due, on_grid(size, ledger).settled())
+    held = on_grid(size, ledger)
+    assert union(parts) == subtract(due, (*held.settled(), *unripe(plan.series, held, plan.calendar, NOW)))
     assert total(parts) == total(union(parts)), "two parts overlap"
 
 
@@ -102,3 +106,32 @@ def test_a_request_reaches_back_to_the_first_session_of_its_chunk(
             assert request.end - timedelta(seconds=request.duration.count) <= start
         if request.duration.unit == "D" and not size.is_period and sessions:
             assert request.duration.count >= len(sessions)
+
+
+@settings(max_examples=200, deadline=None)
+@given(instruments, sizes, wishes)
+def test_a_second_look_differs_in_end_or_duration_from_all_that_were_before(
+    instrument: Instrument, size: BarSize, wish: Window
+) -> None:
+    plan = a_plan(instrument, size, wish, Ledger())
+    for planned in plan.requests:
+        forms: set[Form] = {form_of(planned.request)}
+        for _ in range(5):
+            again = request_for(planned.chunk, plan.calendar, now=NOW, second_look=True, unlike=forms)
+            assert form_of(again) not in forms
+            assert again.end is not None
+            assert again.end <= NOW
+            reach = reach_of(again, planned.chunk, plan.calendar)
+            assert reach.start <= planned.chunk.window.start or not planned.chunk.sessions or again.duration.unit == "S"
+            forms.add(form_of(again))
+
+
+def test_a_second_look_differs_from_the_first_where_ib_takes_no_longer_duration() -> None:
+    wish = Window(at("1958-01-01"), at("2024-11-20"))
+    chunk = Chunk(series(bar_size=BarSize.WEEK_1), wish, None)
+    calendar = calendar_of(AAPL, use_rth=True)
+    forms = {form_of(request_for(chunk, calendar, now=NOW))}
+    for _ in range(5):
+        again = request_for(chunk, calendar, now=NOW, second_look=True, unlike=forms)
+        assert form_of(again) not in forms
+        forms.add(form_of(again))

@@ -8,7 +8,7 @@ from ingest.domain.ledger import Entry, Ledger, State
 from ingest.domain.series import Series
 from ingest.domain.what import WhatToShow
 from ingest.domain.window import Window
-from ingest.plan.planner import SeriesPlan, Situation, plan_series
+from ingest.plan.planner import Asked, SeriesPlan, Situation, plan_series
 from ingest.plan.reach import Limits, believed_head
 from ingest.plan.spans import Spans
 from tests.given import AAPL, ES, at, series, window
@@ -180,3 +180,54 @@ def test_a_second_look_at_a_single_second_has_another_duration_than_ibs_least() 
     held = window("2024-03-05 15:00:00", "2024-03-05 15:00:01")
     assert requests(plan(s, held)) == [("20240305-15:00:01", "30 S")]
     assert requests(plan(s, held, Entry(held, State.PENDING))) == [("20240305-15:00:01", "60 S")]
+
+
+def after_the_close(now: str, *entries: Entry) -> list[Window]:
+    wish = window("2024-03-05", "2024-03-07")
+    held = Ledger().record(Entry(window("2024-03-05", "2024-03-06 20:48"), State.COVERED), *entries)
+    calendar = calendar_of(AAPL, use_rth=True)
+    p = plan_series(Situation(series(), (wish,), held, calendar, Limits(at(now)), Spans()))
+    return [each.chunk.window for each in p.requests if each.second_look]
+
+
+#: The last minutes before the close of 21:00.
+EDGE = Entry(window("2024-03-06 20:48", "2024-03-06 21:00"), State.PENDING)
+
+
+def test_an_empty_newest_edge_is_asked_again_three_quarters_of_an_hour_later_and_not_at_once() -> None:
+    assert after_the_close("2024-03-06 21:03", EDGE) == []
+    assert after_the_close("2024-03-06 21:44", EDGE) == []
+    assert after_the_close("2024-03-06 21:45", EDGE) == [EDGE.window]
+    assert after_the_close("2024-03-09 12:00", EDGE) == [EDGE.window]
+
+
+def test_an_empty_stretch_is_asked_again_at_once_when_something_newer_is_held_but_not_for_a_covered_night() -> None:
+    early = Entry(window("2024-03-06 20:48", "2024-03-06 20:55"), State.PENDING)
+    newer = Entry(window("2024-03-06 20:55", "2024-03-06 21:00"), State.COVERED)
+    night = Entry(window("2024-03-06 21:00", "2024-03-06 21:02"), State.COVERED)
+    assert after_the_close("2024-03-06 21:03", early, newer) == [early.window]
+    assert after_the_close("2024-03-06 21:03", EDGE, night) == []
+
+
+def test_a_daily_bar_that_is_not_there_half_an_hour_after_the_close_is_asked_again_later() -> None:
+    s, calendar = series(bar_size=BarSize.DAY_1), calendar_of(AAPL, use_rth=True)
+    held = Ledger().record(Entry(window("2024-03-06", "2024-03-07"), State.PENDING))
+
+    def looks(now: str) -> int:
+        situation = Situation(s, (window("2024-03-06", "2024-03-07"),), held, calendar, Limits(at(now)), Spans())
+        return len(plan_series(situation).requests)
+
+    assert (looks("2024-03-06 21:31"), looks("2024-03-06 21:46")) == (0, 1)
+
+
+def test_a_second_look_differs_from_the_request_that_found_nothing_whatever_chunk_that_was_for() -> None:
+    wish = window("2024-01-02", "2024-01-20")
+    tail = Entry(window("2024-01-19 20:48", "2024-01-19 21:00"), State.PENDING)
+    first = Asked(window("2024-01-18", "2024-01-20"), ("20240119-21:00:00", "2 D"))
+    held = Ledger().record(Entry(wish, State.COVERED), tail)
+    calendar = calendar_of(AAPL, use_rth=True)
+    now = Limits(at("2024-01-19 23:00"))
+    unaware = plan_series(Situation(series(), (wish,), held, calendar, now, Spans()))
+    assert requests(unaware) == [first.form]
+    aware = plan_series(Situation(series(), (wish,), held, calendar, now, Spans(), asked=(first,)))
+    assert requests(aware) == [("20240119-21:00:00", "3 D")]

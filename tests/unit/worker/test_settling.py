@@ -50,6 +50,10 @@ def second_look(*brought: Window) -> list[State]:
     return [entry.state for entry in settle(planned(AFTERNOON, now, second_look=True), now, *brought).entries]
 
 
+def facts(settlement: Settlement) -> list[tuple[State, Window]]:
+    return [(entry.state, entry.window) for entry in settlement.entries]
+
+
 def test_an_answer_that_lacks_even_the_morning_confirms_no_empty_afternoon() -> None:
     assert second_look(DAY_BEFORE) == [State.PENDING]
 
@@ -68,3 +72,29 @@ def test_no_data_where_the_second_look_reaches_bars_that_are_held_proves_nothing
     assert (entry.state, entry.reason) == (State.PENDING, DISPROVED)
     (entry,) = settle(planned(AFTERNOON, now, second_look=True), now).entries
     assert entry.state is State.EMPTY_CONFIRMED
+
+
+def test_the_newest_edge_stays_open_and_its_last_bar_is_not_stored_while_silence_there_is_young() -> None:
+    day, now = window("2024-01-12 14:30", "2024-01-12 18:00"), "2024-01-12 18:01"
+    settlement = settle(planned(day, now, second_look=False), now, MORNING)
+    assert facts(settlement) == [
+        (State.COVERED, window("2024-01-12 14:30", "2024-01-12 17:40")),
+        (State.PENDING, window("2024-01-12 17:40", "2024-01-12 18:00")),
+    ]
+    assert settlement.clean.table["ts"][-1].as_py() == at("2024-01-12 17:35")
+
+
+def test_a_last_bar_older_than_the_edge_is_stored_and_only_young_silence_stays_open() -> None:
+    day, now = window("2024-01-12 14:30", "2024-01-12 18:00"), "2024-01-12 18:01"
+    early, late = window("2024-01-12 14:30", "2024-01-12 14:35"), window("2024-01-12 16:00", "2024-01-12 16:05")
+    settlement = settle(planned(day, now, second_look=False), now, early, late)
+    assert facts(settlement) == [
+        (State.COVERED, window("2024-01-12 14:30", "2024-01-12 17:15")),
+        (State.PENDING, window("2024-01-12 17:15", "2024-01-12 18:00")),
+    ]
+    assert len(settlement.clean) == 2
+
+
+def test_an_answer_with_bars_up_to_its_end_covers_it_at_once() -> None:
+    now = "2024-01-12 17:46"
+    assert facts(settle(planned(MORNING, now, second_look=False), now, MORNING)) == [(State.COVERED, MORNING)]
