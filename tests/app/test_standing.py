@@ -77,4 +77,4 @@ def test_a_series_whose_calendar_cannot_be_built_is_shown_with_the_reason(
     monkeypatch.setattr(module, "calendar_of", broken)
     found = stands(engine, daily)
     assert found.as_json()["problem"] == "LookupError: no such calendar"
-    assert list(status_table([found]).columns[5].cells) == ["cannot be judged: LookupError: no such calendar"]
+    assert list(status_table([found]).columns[4].cells) == ["cannot be judged: LookupError: no such calendar"]
