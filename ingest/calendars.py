@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.instrument import Instrument
 from ingest.domain.request import Session
-from ingest.domain.window import Window
+from ingest.domain.window import Window, Windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,10 +83,10 @@ def _calendar(market: str, hours: str) -> SessionCalendar:
 
 def _sessions(market: str, hours: str) -> list[Session]:
     found = []
-    for day, opens, closes in _schedule(market):
+    for day, opens, closes, breaks in _schedule(market):
         window = _hours(hours, day, opens, closes)
         if window is not None:
-            found.append(Session(day, window))
+            found.append(Session(day, window, breaks))
     return found
 
 
@@ -106,8 +106,8 @@ def _hours(hours: str, day: date, opens: datetime, closes: datetime) -> Window |
 
 
 @lru_cache(maxsize=64)
-def _schedule(market: str) -> list[tuple[date, datetime, datetime]]:
-    """Sessions as exchange_calendars has them, for as many of our years as it covers."""
+def _schedule(market: str) -> list[tuple[date, datetime, datetime, Windows]]:
+    """Sessions and lunch breaks as exchange_calendars has them, for as many of our years as it covers."""
     from exchange_calendars import get_calendar
 
     try:
@@ -118,8 +118,14 @@ def _schedule(market: str) -> list[tuple[date, datetime, datetime]]:
         start = max(_FIRST, first.date()) if first is not None else _FIRST
         end = min(_LAST, last.date()) if last is not None else _LAST
         table = get_calendar(market, start=start.isoformat(), end=end.isoformat()).schedule
-    rows = zip(table.index, table["open"], table["close"], strict=True)
-    return [(day.date(), opens.to_pydatetime(), closes.to_pydatetime()) for day, opens, closes in rows]
+    pauses = [_pause(start, end) for start, end in zip(table["break_start"], table["break_end"], strict=True)]
+    rows = zip(table.index, table["open"], table["close"], pauses, strict=True)
+    return [(day.date(), opens.to_pydatetime(), closes.to_pydatetime(), breaks) for day, opens, closes, breaks in rows]
+
+
+def _pause(start: "pd.Timestamp", end: "pd.Timestamp") -> Windows:
+    """The lunch break; a day without one has `NaT` there, before which nothing comes."""
+    return (Window(start.to_pydatetime(), end.to_pydatetime()),) if start < end else ()
 
 
 def _forex() -> list[Session]:

@@ -5,17 +5,21 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 from ingest.domain.series import Series
-from ingest.domain.window import Window
+from ingest.domain.window import Window, Windows
 
 DurationUnit = Literal["S", "D", "W", "M", "Y"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Session:
-    """A trading session: its date (that on which it closes) and its hours `[open, close)` in UTC."""
+    """A trading session: its date (that on which it closes) and its hours `[open, close)` in UTC.
+
+    `quiet` are those of its hours in which a liquid instrument may be silent too: lunch breaks.
+    """
 
     day: date
     hours: Window
+    quiet: Windows = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,31 +2,29 @@
 
 A clean answer covers the sessions it brought bars for, and the nights between. A session without a single bar is not
 yet believed: it becomes `pending` and is asked again in another shape; only when that comes back empty as well is it
-`empty_confirmed`. The same holds for a stretch missing at the head or tail of an answer, when it is longer than
-anything missing in its middle: that is what an answer looks like that was cut short. A second look that brings bars
-where the first had none, or lacks the newer witness it asked for, proves nothing about the rest. A bar that was set
-aside leaves its own time open: it is asked for again, and refused for good when it comes back as impossible.
+`empty_confirmed`. The same holds for a stretch missing at the head or tail of a session, when it is longer than
+what is usual between bars: that is what an answer looks like that was cut short (edges.py). A second look that brings
+bars where the first had none, or lacks the newer witness it asked for, proves nothing about the rest. A bar that was
+set aside leaves its own time open: it is asked for again, and refused for good when it comes back as impossible.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 
 from ingest.domain.bars import BarBatch
 from ingest.domain.issue import QuarantinedBar
 from ingest.domain.ledger import Entry, State
 from ingest.domain.request import Chunk, Session
-from ingest.domain.window import Window, Windows, between, intersect, normalise, subtract
+from ingest.domain.window import Window, Windows, intersect, normalise, subtract
+from ingest.validate.edges import Instants, cut_short, first_at, micros, moment
 
 ONCE_EMPTY = "came back empty once"
 TWICE_EMPTY = "two requests of different shape found nothing"
 CUT_SHORT = "answers seem cut short: they contradict each other, or end too early"
 #: More bars than this set aside in one answer are asked for again in one request instead of one each.
 _MOST_LOOKS = 5
-
-Instants = npt.NDArray[np.int64]
 
 
 def verdict(
@@ -69,7 +67,7 @@ def failed(chunk: Chunk, reason: str, *, permanent: bool) -> tuple[Entry, ...]:
 def _instants(bars: BarBatch, set_aside: Sequence[QuarantinedBar]) -> Instants:
     """Where the answer has bars, possible ones or not."""
     clean: Instants = bars.table["ts"].cast("int64").to_numpy()
-    return np.sort(np.concatenate([clean, np.array([_micros(bar.ts) for bar in set_aside], dtype=np.int64)]))
+    return np.sort(np.concatenate([clean, np.array([micros(bar.ts) for bar in set_aside], dtype=np.int64)]))
 
 
 def _doubts(chunk: Chunk, instants: Instants, set_aside: Sequence[QuarantinedBar], *, second_look: bool) -> list[Entry]:
@@ -91,8 +89,8 @@ def _doubts(chunk: Chunk, instants: Instants, set_aside: Sequence[QuarantinedBar
 def _bar_end(chunk: Chunk, instants: Instants, start: datetime) -> datetime:
     """The next bar's start, if that comes before the bar size says (first bars of a session are short)."""
     end = min(start + chunk.series.bar_size.length, chunk.window.end)
-    following = int(np.searchsorted(instants, _micros(start), side="right"))
-    return min(end, _moment(instants[following])) if following < len(instants) else end
+    following = int(np.searchsorted(instants, micros(start), side="right"))
+    return min(end, moment(instants[following])) if following < len(instants) else end
 
 
 def _silent(chunk: Chunk, instants: Instants) -> Windows:
@@ -105,7 +103,7 @@ def _silent(chunk: Chunk, instants: Instants) -> Windows:
     empty = [part for part in parts if not _has_bar(instants, part)]
     silent = [_with_night(chunk, part, parts) for part in empty]
     if not chunk.series.bar_size.is_daily:
-        silent += _cut_short(chunk, instants, [part for part in parts if part not in empty])
+        silent += cut_short(chunk, instants)
     return intersect(normalise(silent), [chunk.window])
 
 
@@ -124,38 +122,5 @@ def _with_night(chunk: Chunk, part: Window, parts: list[Window]) -> Window:
     return Window(part.start, min(later) if later else chunk.window.end)
 
 
-def _cut_short(chunk: Chunk, instants: Instants, parts: list[Window]) -> list[Window]:
-    """Head and tail stretches longer than twice the longest silence inside any session.
-
-    Where every bar is there, a single one that is missing at an edge is worth a second look.
-    """
-    length = chunk.series.bar_size.length
-    limit = 2 * max((_longest_gap(instants, part, length) for part in parts), default=timedelta())
-    first, last = _moment(instants[0]), _moment(instants[-1]) + length
-    head = between(parts[0].start, first)
-    tail = between(last, parts[-1].end)
-    return [stretch for stretch in (head, tail) if stretch is not None and stretch.span > limit]
-
-
-def _longest_gap(instants: Instants, part: Window, length: timedelta) -> timedelta:
-    inside = instants[_first(instants, part.start) : _first(instants, part.end)]
-    if len(inside) < 2:
-        return timedelta()
-    return timedelta(microseconds=int(np.diff(inside).max())) - length
-
-
 def _has_bar(instants: Instants, part: Window) -> bool:
-    return bool(_first(instants, part.start) < _first(instants, part.end))
-
-
-def _first(instants: Instants, moment: datetime) -> int:
-    """Index of the first bar at or after `moment`."""
-    return int(np.searchsorted(instants, _micros(moment)))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def _moment(micros: np.int64) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(micros))
+    return bool(first_at(instants, part.start) < first_at(instants, part.end))
