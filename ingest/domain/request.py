@@ -48,7 +48,9 @@ class Duration:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A series and a window that one request can answer, with the calendar's sessions in it (None: no calendar known).
+    """A series and a window that one request can answer, with the calendar's sessions in it (None: not to be judged).
+
+    `is_known` False: the exchange's calendar is not known, and the sessions are all the days there are.
 
     `to_now` marks series that IB serves only as a whole up to now; their answer replaces what is held.
     """
@@ -57,6 +59,7 @@ class Chunk:
     window: Window
     sessions: tuple[Session, ...] | None
     to_now: bool = False
+    is_known: bool = True
 
     def __str__(self) -> str:
         return f"{self.series} {self.window}"

@@ -47,7 +47,7 @@ def chunks_of(
 ) -> tuple[tuple[Chunk, ...], Windows]:
     """Chunks for all of `missing`, newest first, and the windows in which no session lies.
 
-    `sessions` must hold every session that overlaps `missing`; `known_calendar` False marks them as mere UTC days.
+    `sessions` must hold every session that overlaps `missing`; `known_calendar` False marks them as mere days.
     """
     chunks: list[Chunk] = []
     asleep: list[Window] = []
@@ -60,8 +60,8 @@ def chunks_of(
         starts = [window.start] + [group[0].window.start for group in groups[1:]]
         ends = [*starts[1:], window.end]
         for group, start, end in zip(groups, starts, ends, strict=True):
-            held = tuple(dict.fromkeys(piece.session for piece in group)) if known_calendar else None
-            chunks.append(Chunk(series, Window(start, end), held))
+            held = tuple(dict.fromkeys(piece.session for piece in group))
+            chunks.append(Chunk(series, Window(start, end), held, is_known=known_calendar))
     chunks.sort(key=lambda chunk: chunk.window, reverse=True)
     return tuple(chunks), tuple(asleep)
 

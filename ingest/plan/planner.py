@@ -1,6 +1,6 @@
 """The plan: wish − ledger − calendar → chunks with their requests. A pure function, so running it twice is harmless."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.ledger import Entry, Ledger, State
@@ -142,7 +142,7 @@ def _to_now(at: Situation, missing: Windows, ruled: tuple[Entry, ...]) -> Series
     requests: tuple[PlannedRequest, ...] = ()
     if intersect(missing, [newest.window]):
         again = bool(intersect([newest.window], at.ledger.windows(State.PENDING)))
-        chunk = Chunk(at.series, newest.window, newest.sessions, to_now=True)
+        chunk = replace(newest, to_now=True)
         requests = (_planned(at, chunk, second_look=again),)
     return SeriesPlan(at.series, at.wish, at.calendar, (*ruled, *lost), requests)
 

@@ -4,8 +4,9 @@ A clean answer covers the sessions it brought bars for, and the nights between. 
 yet believed: it becomes `pending` and is asked again in another shape; only when that comes back empty as well is it
 `empty_confirmed`. The same holds for a stretch missing at the head or tail of a session, when it is longer than
 what is usual between bars: that is what an answer looks like that was cut short (edges.py). A second look that brings
-bars where the first had none, or lacks the newer witness it asked for, proves nothing about the rest. A bar that was
-set aside leaves its own time open: it is asked for again, and refused for good when it comes back as impossible.
+bars where the first had none, or lacks the newer witness it asked for, proves nothing about the rest (except for the
+weekends of an unknown calendar: weekends.py). A bar that was set aside leaves its own time open: it is asked for again,
+and refused for good when it comes back as impossible.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from ingest.domain.ledger import Entry, State
 from ingest.domain.request import Chunk, Session
 from ingest.domain.window import Window, Windows, intersect, normalise, subtract
 from ingest.validate.edges import Instants, cut_short, first_at, micros, moment
+from ingest.validate.weekends import one_look, quiet_weekends
 
 ONCE_EMPTY = "came back empty once"
 TWICE_EMPTY = "two requests of different shape found nothing"
@@ -42,16 +44,18 @@ def verdict(
     """
     instants = _instants(bars, set_aside)
     silent = _silent(chunk, instants)
+    if not second_look:
+        silent = normalise([*silent, *one_look(chunk, instants)])
     doubts = _doubts(chunk, instants, set_aside, second_look=second_look)
     open_again = [entry.window for entry in doubts]
-    if not second_look:
-        believed, reason = State.PENDING, ONCE_EMPTY
-    elif len(instants) or not witnessed:
-        believed, reason = State.PENDING, CUT_SHORT
+    if not second_look or not witnessed:
+        believed: Windows = ()
     else:
-        believed, reason = State.EMPTY_CONFIRMED, TWICE_EMPTY
+        believed = intersect(silent, quiet_weekends(chunk, instants)) if len(instants) else silent
     entries = [Entry(window, State.COVERED) for window in subtract([chunk.window], normalise([*silent, *open_again]))]
-    entries += [Entry(window, believed, reason) for window in subtract(silent, open_again)]
+    entries += [Entry(window, State.EMPTY_CONFIRMED, TWICE_EMPTY) for window in subtract(believed, open_again)]
+    reason = CUT_SHORT if second_look else ONCE_EMPTY
+    entries += [Entry(window, State.PENDING, reason) for window in subtract(silent, [*believed, *open_again])]
     return tuple(sorted([*entries, *doubts], key=lambda entry: entry.window))
 
 

@@ -10,7 +10,7 @@ from ingest.domain.ledger import Entry, State
 from ingest.domain.request import Chunk
 from ingest.domain.window import Window, union
 from ingest.validate.verdict import verdict
-from tests.given import AAPL, MINUTE, UNKNOWN_EXCHANGE, at, bars_at, bars_every, series, window
+from tests.given import AAPL, MINUTE, at, bars_at, bars_every, series, window
 
 WEEK = window("2024-01-08 14:30", "2024-01-13")
 
@@ -136,12 +136,6 @@ def test_an_answer_that_lacks_the_oldest_months_does_not_cover_them() -> None:
         verdict(chunk(held, BarSize.MONTH_1), bars_at(at("2023-12-29"), at("2024-01-31")), second_look=False)
     )
     assert entries[0] == (State.PENDING, window("2023-10-01", "2023-12-01"))
-
-
-def test_where_no_calendar_is_known_bars_cover_the_chunk_and_emptiness_waits_for_a_second_look() -> None:
-    odd = Chunk(series(UNKNOWN_EXCHANGE), WEEK, None)
-    assert states(verdict(odd, bars_at(WEEK.start), second_look=False)) == [(State.COVERED, WEEK)]
-    assert states(verdict(odd, BarBatch.empty(), second_look=False)) == [(State.PENDING, WEEK)]
 
 
 def test_entries_always_tile_the_chunk() -> None:
