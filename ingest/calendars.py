@@ -5,8 +5,10 @@ instrument's time zone is a possible session (`is_known` False), and emptiness i
 
 The hours differ from the exchanges' own in these places, each IB's documented or observed behaviour:
 US stocks out of regular hours trade 04:00–20:00 New York, to 17:00 on half days; CME futures 17:00 Chicago the day
-before to 16:00 (exchange_calendars says 17:00, IB pauses an hour); forex 17:15 New York the day before to 17:00, Monday
-to Friday; options, forex and indices are served in regular hours whatever useRTH says; crypto trades in UTC days.
+before to 16:00 (exchange_calendars says 17:00, IB pauses an hour), on half days as well, which differ by product; forex
+17:15 New York the day before to 17:00, Monday to Friday; crypto trades in UTC days. Stocks elsewhere have half an hour
+after the close for auctions. Whatever else there is (all hours elsewhere, derivatives outside CME) has its exchange's
+days and nights as a whole: time in which nothing trades costs a second look, time that is not asked for is lost.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,14 +19,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ingest.domain.calendar import SessionCalendar
 from ingest.domain.instrument import Instrument
 from ingest.domain.request import Session
-from ingest.domain.window import Window, Windows
+from ingest.domain.window import Window, Windows, between
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _FIRST, _LAST = date(1970, 1, 1), date(2035, 12, 31)
 _NEW_YORK, _CHICAGO = ZoneInfo("America/New_York"), ZoneInfo("America/Chicago")
-_DAY = timedelta(days=1)
+_DAY, _FRIDAY = timedelta(days=1), 4
+#: Auctions and trading at the closing price: London to 16:40, Xetra to 17:45, Hong Kong to 16:10; VIX too.
+_AUCTIONS = timedelta(minutes=30)
+#: Where a whole day begins, from midnight: in a pause of the exchange, so that what IB counts as a session is one.
+_TURNS = {market: timedelta(hours=h) for market, h in (("XNYS", -6), ("IEPA", -6), ("XCBF", -7))} | dict.fromkeys(
+    ("XSES", "XKRX", "XTKS", "XHKG", "XTAI"), timedelta(hours=6)
+)
+#: US stocks from 20:00 to 03:50 New York.
+_AT_NIGHT = ("OVERNIGHT", "IBEOS")
 
 #: IB's exchange names → ISO market codes of exchange_calendars.
 _MARKETS: dict[str, str] = (
@@ -51,15 +61,25 @@ def calendar_of(instrument: Instrument, *, use_rth: bool) -> SessionCalendar:
         return _days(instrument.time_zone_id or "UTC")
     if market == "CMES":
         return _calendar(market, "cme regular" if use_rth else "cme all")
-    everything = not use_rth and instrument.sec_type == "STK" and market == "XNYS"
-    return _calendar(market, "us all" if everything else "regular")
+    return _calendar(market, _kind(instrument, market, use_rth=use_rth))
+
+
+def _kind(instrument: Instrument, market: str, *, use_rth: bool) -> str:
+    """Which hours are asked for: whole days where they are not known for sure. Too narrow loses bars for ever."""
+    is_stock, is_us = instrument.sec_type == "STK", market == "XNYS"
+    if instrument.exchange in _AT_NIGHT or not (is_stock or is_us):
+        return "whole days"
+    if not use_rth:
+        return "us all" if is_us and is_stock else "whole days"
+    return "regular" if is_us and is_stock else "regular and auctions"
 
 
 def _market(instrument: Instrument) -> str | None:
     for exchange in (instrument.primary_exchange, instrument.exchange):
         if exchange in _MARKETS:
             return _MARKETS[exchange]
-    return "XNYS" if instrument.exchange == "SMART" and instrument.currency == "USD" else None
+    is_us = instrument.exchange == "SMART" and instrument.currency == "USD" and instrument.sec_type in ("STK", "OPT")
+    return "XNYS" if is_us else None
 
 
 @lru_cache(maxsize=64)
@@ -83,26 +103,56 @@ def _calendar(market: str, hours: str) -> SessionCalendar:
 
 def _sessions(market: str, hours: str) -> list[Session]:
     found = []
+    if hours == "whole days":
+        return _whole_days(market)
     for day, opens, closes, breaks in _schedule(market):
         window = _hours(hours, day, opens, closes)
-        if window is not None:
-            found.append(Session(day, window, breaks))
+        after = between(closes, window.end)
+        found.append(Session(day, window, (*breaks, after) if after and hours != "us all" else breaks))
     return found
 
 
-def _hours(hours: str, day: date, opens: datetime, closes: datetime) -> Window | None:
+def _whole_days(market: str) -> list[Session]:
+    """A day and a night for each session, and the holidays beside it: many derivatives trade in part of them."""
+    zone = _zone_of(market)
+    turn, rows = _TURNS.get(market, timedelta()), _schedule(market)
+    days = {day for day, *_ in rows}
+    found = []
+    for day, _, _, breaks in rows:
+        first = last = day
+        while _is_holiday(first - _DAY, days) and first - _DAY > rows[0][0]:
+            first -= _DAY
+        while _is_holiday(last + _DAY, days) and last + _DAY < rows[-1][0]:
+            last += _DAY
+        last = last if last.weekday() == _FRIDAY and last + _DAY not in days else day  # others are the next session's
+        start, end = (datetime.combine(each, time(0, 0)) + turn for each in (first, last + _DAY))
+        found.append(Session(day, Window(_in(start, zone), _in(end, zone)), breaks))
+    return found
+
+
+def _is_holiday(day: date, sessions: set[date]) -> bool:
+    return day.weekday() <= _FRIDAY and day not in sessions
+
+
+def _hours(hours: str, day: date, opens: datetime, closes: datetime) -> Window:
     match hours:
         case "us all":
             half = closes.astimezone(_NEW_YORK).time() < time(16, 0)
             return Window(_at(day, time(4, 0), _NEW_YORK), _at(day, time(17 if half else 20, 0), _NEW_YORK))
         case "cme all":
-            start, end = _at(day - _DAY, time(17, 0), _CHICAGO), _at(day, time(16, 0), _CHICAGO)
-            return Window(start, min(end, closes)) if start < min(end, closes) else None
+            return Window(_at(day - _DAY, time(17, 0), _CHICAGO), _at(day, time(16, 0), _CHICAGO))
         case "cme regular":
-            start, end = _at(day, time(8, 30), _CHICAGO), _at(day, time(16, 0), _CHICAGO)
-            return Window(start, min(end, closes)) if start < min(end, closes) else None
+            return Window(_at(day, time(8, 30), _CHICAGO), _at(day, time(16, 0), _CHICAGO))
+        case "regular and auctions":
+            return Window(opens, closes + _AUCTIONS)
         case _:
             return Window(opens, closes)
+
+
+def _zone_of(market: str) -> ZoneInfo:
+    from exchange_calendars import get_calendar
+
+    return ZoneInfo(str(get_calendar(market).tz))
 
 
 @lru_cache(maxsize=64)
@@ -138,4 +188,8 @@ def _forex() -> list[Session]:
 
 
 def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, clock, zone).astimezone(UTC)
+    return _in(datetime.combine(day, clock), zone)
+
+
+def _in(clock: datetime, zone: ZoneInfo) -> datetime:
+    return clock.replace(tzinfo=zone).astimezone(UTC)

@@ -14,7 +14,7 @@ DurationUnit = Literal["S", "D", "W", "M", "Y"]
 class Session:
     """A trading session: its date (that on which it closes) and its hours `[open, close)` in UTC.
 
-    `quiet` are those of its hours in which a liquid instrument may be silent too: lunch breaks.
+    `quiet` are hours in which a liquid instrument may be silent too: lunch breaks, auctions after the close.
     """
 
     day: date

@@ -44,7 +44,7 @@ def test_lunch_breaks_are_no_silence_in_which_a_missing_afternoon_could_hide() -
     day = chunk(TENCENT, window("2024-06-12 01:30", "2024-06-13 01:30"))
     assert doubted(day, traded(day)) == []
     cut = [ts for ts in traded(day) if ts < at("2024-06-12 06:03")]
-    assert doubted(day, cut) == [window("2024-06-12 06:03", "2024-06-12 08:00")]
+    assert doubted(day, cut) == [window("2024-06-12 06:03", "2024-06-12 08:30")]
     late = [ts for ts in traded(day) if ts >= at("2024-06-12 03:27")]
     assert doubted(day, late) == [window("2024-06-12 01:30", "2024-06-12 03:27")]
 
@@ -52,7 +52,7 @@ def test_lunch_breaks_are_no_silence_in_which_a_missing_afternoon_could_hide() -
 def test_two_hours_missing_before_the_close_of_tokyo_are_doubted() -> None:
     day = chunk(TOYOTA, window("2025-06-11", "2025-06-12"))
     cut = [ts for ts in traded(day) if ts < at("2025-06-11 04:32")]
-    assert doubted(day, cut) == [window("2025-06-11 04:32", "2025-06-11 06:30")]
+    assert doubted(day, cut) == [window("2025-06-11 04:32", "2025-06-11 07:00")]
 
 
 def test_a_hole_in_one_session_does_not_hide_that_another_lacks_its_afternoon() -> None:
