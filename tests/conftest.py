@@ -5,6 +5,7 @@ the embedded server. A server that cannot be reached stops the run at once: ever
 """
 
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import Engine
 
 from ingest.domain.series import Origin
@@ -23,6 +25,15 @@ from ingest.store.embedded import EmbeddedServer
 from ingest.store.engine import create_engine, parse_url
 from ingest.store.series import SeriesRow
 from tests import given
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Commands that run in the process of the tests set up its logs; other tests find them as they were."""
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+
 
 # A test database may be lost with the power; a user's may not.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
