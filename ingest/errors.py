@@ -60,6 +60,10 @@ class UnknownInstrument(UsageError):
     """Nothing matches what was asked for."""
 
 
+class OtherExchange(UnknownInstrument):
+    """A contract that is held as it trades at one exchange was asked for at another."""
+
+
 class AmbiguousInstrument(UsageError):
     """Several contracts match; `candidates` are one line each."""
 

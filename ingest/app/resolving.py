@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from ingest.app.connecting import clock_of, open_gateway
 from ingest.clock import Clock
@@ -12,10 +12,17 @@ from ingest.config import Settings
 from ingest.domain.chain import Product, products, unexpired
 from ingest.domain.instrument import Instrument, InstrumentQuery
 from ingest.domain.series import Origin
-from ingest.errors import AmbiguousInstrument, RequestRefused, SeveralProblems, UnknownInstrument, UsageError
+from ingest.errors import (
+    AmbiguousInstrument,
+    OtherExchange,
+    RequestRefused,
+    SeveralProblems,
+    UnknownInstrument,
+    UsageError,
+)
 from ingest.gateway.client import Gateway
 from ingest.gateway.events import SymbolMatch
-from ingest.store import instruments
+from ingest.store import instruments, series
 from ingest.store.instruments import InstrumentRow
 from ingest.wishes.universe import symbols_in
 
@@ -167,9 +174,25 @@ def _written(product: Product, query: InstrumentQuery) -> str:
 
 
 def _save(engine: Engine, found: Sequence[Instrument], origin: Origin) -> None:
+    """Raises OtherExchange rather than let what is held at one exchange go on at another."""
     with engine.begin() as connection:
         for instrument in found:
+            _check_exchange(connection, instrument, origin)
             instruments.save(connection, instrument, origin)
+
+
+def _check_exchange(connection: Connection, instrument: Instrument, origin: Origin) -> None:
+    """IB gives a contract one con_id at all exchanges, but each has its own bars: in one series they would be mixed."""
+    known = instruments.by_con_id(connection, instrument.con_id, origin)
+    if known is None or known.instrument.exchange == instrument.exchange:
+        return
+    if series.listing(connection, instrument_ids=[known.id]):
+        label, held = instrument.label, known.instrument.exchange
+        raise OtherExchange(
+            f"{label} (con_id {instrument.con_id}) is held as it trades at {held}; "
+            f"bars of {instrument.exchange} would be mixed with those.",
+            hint=f"Ask for {label}@{held}, or keep the other ones in a database of their own (INGEST_HOME).",
+        )
 
 
 def _is_open(query: InstrumentQuery) -> bool:

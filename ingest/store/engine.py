@@ -98,7 +98,7 @@ def _prepare(session: Any, _record: object) -> None:
 
 
 def _raise_ours(context: ExceptionContext) -> None:
-    if context.is_pre_ping:
-        return  # the pool is only asking, and connects anew
+    if context.is_pre_ping or not isinstance(context.original_exception, Exception):
+        return  # the pool is only asking, and connects anew; and Ctrl-C is no answer of the database
     url = context.engine.url if context.engine is not None else None
     raise translate(context.original_exception, url) from context.original_exception

@@ -90,6 +90,18 @@ def test_all_lines_of_a_file_that_mean_nothing_are_named_at_once(ingest: Command
     assert "  bad.csv:3: " in refused
 
 
+def test_a_contract_that_is_held_at_one_exchange_is_not_gone_on_with_at_another(
+    ingest: CommandLine, engine: Engine
+) -> None:
+    """IB gives it one con_id at both: one series would hold the bars of two exchanges, all of it proved."""
+    assert ingest.run("backfill", "AAPL", *RECENT).returncode == 0
+    refused = ingest.run("backfill", "AAPL@NYSE", "-b", "1h", "--days", "5")
+    assert refused.returncode == 2
+    assert "is held as it trades at SMART; bars of NYSE would be mixed with those. Ask for AAPL@SMART" in refused.stderr
+    assert [each["exchange"] for each in ingest.json("instruments", "list")] == ["SMART"]
+    assert ingest.run("backfill", "AAPL@SMART", "-b", "1h", "--days", "5").returncode == 0
+
+
 def test_a_symbol_with_a_blank_works(ingest: CommandLine) -> None:
     done = ingest.run("backfill", "BRK B", *RECENT)
     assert done.returncode == 0, done.stderr

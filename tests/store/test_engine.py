@@ -1,6 +1,8 @@
 """Connecting: what is refused, how a lost server is told, and what others see of a session."""
 
 import os
+import signal
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -59,3 +61,11 @@ def test_timescale_is_told_from_a_plain_server(engine: Engine) -> None:
     with engine.connect() as connection:
         listed = connection.execute(text("SELECT name FROM pg_available_extensions")).scalars().all()
         assert engines.offers_timescale(connection) == ("timescaledb" in listed)
+
+
+def test_ctrl_c_in_a_query_is_no_answer_of_the_database(engine: Engine) -> None:
+    """SIGINT while the server works, as somebody who has seen enough gives it."""
+    ringing = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    with engine.connect() as connection, pytest.raises(KeyboardInterrupt):
+        ringing.start()
+        connection.execute(text("SELECT pg_sleep(5)"))
