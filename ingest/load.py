@@ -89,7 +89,9 @@ def _store(connection: Connection, group: Sequence[Booked], epochs: dict[int, in
             parcels[number] = Parcel(settlement.row, epoch, brought, request_id)
     stored = bars.write_all(connection, list(parcels.values()))
     for number, count in zip(parcels, stored, strict=True):
-        counts[number] = replace(count, factor=factors.get(number))
+        counts[number] = count
+    for number, factor in factors.items():
+        counts[number] = replace(counts[number], factor=factor)
     settled = present.values()
     quarantine.write_all(connection, [(s.row.id, bar, request) for s, request in settled for bar in s.quarantined])
     ledger.record_all(

@@ -39,7 +39,8 @@ def settle_answer(row: SeriesRow, planned: PlannedRequest, answer: HistoricalAns
     chunk = planned.chunk
     if in_lots(row.series, answer.bars):
         refused = failed(chunk, IN_LOTS, permanent=False)
-        return Settled(planned, Failed(IN_LOTS, False), Settlement(row, answer.record, BarBatch.empty(), (), refused))
+        settlement = Settlement(row, answer.record, BarBatch.empty(), (), refused, chunk.to_now)
+        return Settled(planned, Failed(IN_LOTS, False), settlement)
     sifted = sift(row.series, answer.bars, chunk.window)
     clean, edge = sifted.clean, _open_edge(planned, answer)
     entries = verdict(
